@@ -1,0 +1,87 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Dispatcher } from 'undici'
+
+import { createTokenClients } from './clients/token-clients.ts'
+import type { Config } from './config/config.ts'
+import type { Drain } from './drain.ts'
+import type { Metrics } from './metrics.ts'
+import concurrency from './plugins/concurrency.ts'
+import cors from './plugins/cors.ts'
+import drainRequests from './plugins/drain.ts'
+import errors from './plugins/errors.ts'
+import forward from './plugins/forward.ts'
+import identity from './plugins/identity.ts'
+import pathPolicy from './plugins/path-policy.ts'
+import rateLimit from './plugins/rate-limit.ts'
+import record, { createUrlRewriter, refuseUnreadable } from './plugins/record.ts'
+import requestLog from './plugins/request-log.ts'
+import { createCorsPolicy } from './policy/cors.ts'
+import { createTargetParser } from './policy/request-target.ts'
+import { listenForRawRequests, sendRawError } from './raw-http.ts'
+import admin from './routes/admin.ts'
+import billing from './routes/billing.ts'
+import health from './routes/health.ts'
+import type { LimitStore } from './stores/limit-store.ts'
+
+/** What lives longer than one request and is made by the process. */
+export interface Services {
+  readonly logger: FastifyBaseLogger
+  readonly dispatcher: Dispatcher
+  readonly limitStore: LimitStore
+  readonly metrics: Metrics
+  readonly drain: Drain
+}
+
+const BYTES_PER_MIB = 1024 * 1024
+
+/** How long a request, head and body, may take to arrive; the answer is not part of it. */
+const REQUEST_TIMEOUT_MS = 300_000
+
+/** The application: what a request meets, in the order in which it meets it. */
+export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
+  const { logger, dispatcher, limitStore, metrics, drain } = services
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    // The line that is logged names its request itself; a child logger for each request costs more than the line.
+    childLoggerFactory: (parent) => parent,
+    bodyLimit: config.bodyLimitMb * BYTES_PER_MIB,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: (address) => typeof address === 'string' && config.isTrustedProxy(address),
+    rewriteUrl: createUrlRewriter(createTargetParser(config.families)),
+    clientErrorHandler: sendRawError,
+    forceCloseConnections: true,
+  })
+  listenForRawRequests(app.server)
+  const corsPolicy = createCorsPolicy(config.allowedOrigins, config.clients)
+
+  await app.register(record)
+  await app.register(errors)
+  await app.register(requestLog, { metrics })
+  await app.register(cors, { policy: corsPolicy })
+  await app.register(refuseUnreadable)
+  await app.register(drainRequests, { drain })
+  await app.register(health, { drain, limitStore })
+  await app.register(admin, { adminToken: config.adminToken, metrics })
+
+  await app.register(async function clientSurface(surface) {
+    const findTokenClient = createTokenClients(config.clients)
+    await surface.register(identity, { config, findTokenClient, cors: corsPolicy, limitStore })
+    await surface.register(pathPolicy, { openPaths: config.openPaths })
+    await surface.register(rateLimit, { limitStore, metrics })
+    await surface.register(concurrency, { limitStore, metrics })
+    await surface.register(billing)
+    await surface.register(forward, {
+      families: config.families,
+      dispatcher,
+      clocks: {
+        firstByteMs: config.upstreamFirstByteTimeoutMs,
+        idleMs: config.upstreamIdleTimeoutMs,
+        heartbeatMs: config.sseHeartbeatMs,
+      },
+      bodyLimitBytes: config.bodyLimitMb * BYTES_PER_MIB,
+      drain,
+    })
+  })
+  return app
+}

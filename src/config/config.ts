@@ -1,0 +1,19 @@
+import type { IsTrustedProxy } from '../clients/address.ts'
+import type { TokenClient } from '../clients/client.ts'
+import type { Family } from '../proxy/family.ts'
+import type { Secret } from '../secret.ts'
+import type { Settings } from './settings.ts'
+
+/** Everything that was decided at start; frozen, and without a secret that could be printed. */
+export interface Config extends Omit<Settings, 'trustProxy'> {
+  readonly isTrustedProxy: IsTrustedProxy
+  readonly adminToken: Secret | undefined
+  readonly clients: readonly TokenClient[]
+  readonly families: readonly Family[]
+  /** Path prefixes that are closed by default and that the operator opened. */
+  readonly openPaths: readonly string[]
+  /** Every secret sent upstream, for the log's last net. */
+  readonly credentials: readonly Secret[]
+  /** A client token made for this run only, to be printed once; absent when clients were configured. */
+  readonly generatedToken: Secret | undefined
+}

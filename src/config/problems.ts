@@ -1,0 +1,36 @@
+import type { z } from 'zod'
+
+import { nearestKey } from './nearest-key.ts'
+import { clientSchema, routeSchema } from './policy-file.ts'
+import { settingInfo, settingsShape } from './settings.ts'
+
+/** Settings that may hold a password; their value is not repeated in a message. */
+const UNPRINTED: ReadonlySet<string> = new Set(['redisUrl', 'upstreamUrl'])
+
+interface IssueSource {
+  /** The environment variable or YAML key that the value came from. */
+  readonly where: string
+  readonly value: unknown
+}
+
+/** One line for each thing that a zod issue says is wrong: name, what is wrong, how to fix it. */
+export function describeIssue(issue: z.core.$ZodIssue, { where, value }: IssueSource): string[] {
+  const [name, ...inner] = issue.path.map(String)
+  const setting = Object.entries(settingsShape).find(([key]) => key === name)
+  const info = setting && settingInfo.get(setting[1])
+  if (info !== undefined) {
+    const shown = UNPRINTED.has(String(name)) ? 'the value' : JSON.stringify(value)
+    return [`${where}: ${shown} is not valid; give ${info.expected}`]
+  }
+  const place = [name, ...inner].join('.')
+  if (issue.code !== 'unrecognized_keys') return [`${place}: ${issue.message}`]
+  const known = Object.keys(name === 'clients' ? clientSchema.shape : routeSchema.shape)
+  return issue.keys.map((key) => unknownKey(`${place}.${key}`, key, known))
+}
+
+/** Names the nearest valid key, which is nearly always the one that was meant. */
+export function unknownKey(where: string, key: string, known: readonly string[]): string {
+  const nearest = nearestKey(key, known)
+  const hint = nearest === undefined ? `known are ${known.join(', ')}` : `did you mean ${nearest}?`
+  return `${where}: is not a setting; ${hint}`
+}

@@ -1,0 +1,31 @@
+import { isLoopbackHost } from './origin.ts'
+import type { Settings } from './settings.ts'
+
+interface SafeStartInput {
+  readonly settings: Settings
+  /** Whether any client has a token, a generated one included. */
+  readonly hasTokens: boolean
+}
+
+/** Reasons not to start: settings that are each valid but together leave the credential open to anybody. */
+export function safeStartProblems({ settings, hasTokens }: SafeStartInput): string[] {
+  const problems: string[] = []
+  const { host, openAccess, allowedOrigins, rateLimitPerMinute } = settings
+  const isPublic = !isLoopbackHost(host)
+  if (!hasTokens && !openAccess) {
+    problems.push(
+      `CLIENT_TOKENS: is not set while HOST is ${host}; set CLIENT_TOKENS=name:token, or OPEN_ACCESS=true to let anybody in`,
+    )
+  }
+  if (openAccess && isPublic && rateLimitPerMinute === 0) {
+    problems.push(
+      `OPEN_ACCESS: is true on HOST ${host} without a limit for each address; set RATE_LIMIT_PER_MINUTE`,
+    )
+  }
+  if (openAccess && allowedOrigins.includes('*') && isPublic) {
+    problems.push(
+      'ALLOWED_ORIGINS: is * together with OPEN_ACCESS, so any page in the world could spend the key; name the exact origins',
+    )
+  }
+  return problems
+}

@@ -1,0 +1,57 @@
+import { KeystowError } from './errors.ts'
+
+/** Ends something that runs, telling its client why. */
+export type EndRunning = (error: KeystowError) => void
+
+/** Lets what runs come to its end before the process does. */
+export interface Drain {
+  isDraining(): boolean
+  /** A request begins; call what is returned when it is over. */
+  enter(): () => void
+  /** Something that can be ended when the time is up; call what is returned when it is over. */
+  track(endRunning: EndRunning): () => void
+  /** Takes no more; resolves when nothing runs, at the latest when the time is up and the rest was ended. */
+  start(timeoutMs: number): Promise<void>
+}
+
+/** How long the answers that were ended may take to reach their clients. */
+const LAST_WORDS_MS = 250
+
+export function createDrain(): Drain {
+  let running = 0
+  let isDraining = false
+  let onEmpty = (): void => {}
+  const tracked = new Set<EndRunning>()
+
+  function endRest(): Promise<void> {
+    for (const endRunning of tracked) endRunning(new KeystowError('draining'))
+    return new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))
+  }
+
+  return {
+    isDraining: () => isDraining,
+    enter() {
+      running++
+      return () => {
+        running--
+        if (running === 0) onEmpty()
+      }
+    },
+    track(endRunning) {
+      tracked.add(endRunning)
+      return () => tracked.delete(endRunning)
+    },
+    async start(timeoutMs) {
+      isDraining = true
+      if (running === 0) return
+      const empty = new Promise<true>((resolve) => (onEmpty = () => resolve(true)))
+      let timer: NodeJS.Timeout | undefined
+      const timeUp = new Promise<false>((resolve) => {
+        timer = setTimeout(() => resolve(false), timeoutMs)
+      })
+      const isEmpty = await Promise.race([empty, timeUp])
+      clearTimeout(timer)
+      if (!isEmpty) await Promise.race([empty, endRest()])
+    },
+  }
+}

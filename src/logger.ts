@@ -1,0 +1,60 @@
+import { type DestinationStream, type Logger, pino, type LoggerOptions } from 'pino'
+
+import type { Secret } from './secret.ts'
+
+interface LoggerSettings {
+  readonly level: string
+  /** What must never stand in a line, whoever wrote it. */
+  readonly secrets: readonly Secret[]
+  /** Where lines go; standard output when absent. */
+  readonly destination?: DestinationStream | undefined
+}
+
+/** Fewer characters could be any word, and blanking them would spoil the log. */
+const MIN_SECRET_LENGTH = 8
+
+/**
+ * JSON lines. The first net is that only chosen fields are logged (`request-log.ts`); the second, here, blanks
+ * the credential in the finished line: pino's own `redact` knows paths, not texts.
+ */
+export function createLogger({ level, secrets, destination }: LoggerSettings): Logger {
+  const values = secrets
+    .map((secret) => secret.reveal())
+    .filter((value) => value.length >= MIN_SECRET_LENGTH)
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: serializeError },
+    hooks: {
+      streamWrite: (line) =>
+        values.reduce((text, value) => text.replaceAll(value, '[redacted]'), line),
+    },
+  }
+  return destination === undefined ? pino(options) : pino(options, destination)
+}
+
+interface SerializedError {
+  readonly type: string
+  readonly message: string
+  readonly code?: string
+  readonly stack?: string
+  readonly cause?: SerializedError
+}
+
+/** How deep a chain of causes is followed. */
+const MAX_CAUSES = 4
+
+/** An error by a closed list of fields: an error object may carry the request that failed, headers and all. */
+function serializeError(error: unknown, depth = 0): SerializedError {
+  if (!(error instanceof Error)) return { type: typeof error, message: 'not an error object' }
+  const { name, message, stack, cause } = error
+  return {
+    type: name,
+    message,
+    ...('code' in error && typeof error.code === 'string' && { code: error.code }),
+    ...(stack !== undefined && { stack }),
+    ...(cause !== undefined && depth < MAX_CAUSES && { cause: serializeError(cause, depth + 1) }),
+  }
+}

@@ -1,0 +1,46 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+
+/** What `/metrics` tells. Label values come from closed sets, so that no client can grow the table. */
+export interface Metrics {
+  readonly registry: Registry
+  readonly requests: Counter<'route' | 'status'>
+  readonly inFlight: Gauge
+  readonly limited: Counter<'limit'>
+  readonly limitStoreFailures: Counter
+  readonly limitStoreReady: Gauge
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  return {
+    registry,
+    requests: new Counter({
+      name: 'keystow_requests_total',
+      help: 'Requests that ended, by route and status; 499 is a client that left.',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: 'keystow_requests_in_flight',
+      help: 'Requests that are running.',
+      registers,
+    }),
+    limited: new Counter({
+      name: 'keystow_limited_total',
+      help: 'Requests answered 429, by the limit that was reached.',
+      labelNames: ['limit'],
+      registers,
+    }),
+    limitStoreFailures: new Counter({
+      name: 'keystow_limit_store_failures_total',
+      help: 'Calls that the shared limit store did not answer.',
+      registers,
+    }),
+    limitStoreReady: new Gauge({
+      name: 'keystow_limit_store_ready',
+      help: '1 while the limit store answers.',
+      registers,
+    }),
+  }
+}

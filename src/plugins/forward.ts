@@ -1,0 +1,128 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Dispatcher } from 'undici'
+
+import type { Drain } from '../drain.ts'
+import { checkModel } from '../policy/client-policy.ts'
+import { readInboundBody } from '../policy/inbound-body.ts'
+import { FORWARDED_METHODS } from '../policy/methods.ts'
+import { type ExchangeClocks, type OutboundRequest, startExchange } from '../proxy/exchange.ts'
+import type { Family } from '../proxy/family.ts'
+import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
+import { findStreamForm } from '../proxy/stream-form.ts'
+
+interface ForwardOptions {
+  readonly families: readonly Family[]
+  readonly dispatcher: Dispatcher
+  readonly clocks: ExchangeClocks
+  readonly bodyLimitBytes: number
+  readonly drain: Drain
+}
+
+/** Mounts every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
+export default fp(
+  async function forwardFamilies(app: FastifyInstance, options: ForwardOptions) {
+    // A parser that reads a body would take it from the hop.
+    app.removeAllContentTypeParsers()
+    for (const family of options.families) {
+      for (const prefix of family.prefixes) {
+        await app.register(httpProxy, {
+          upstream: family.origin,
+          prefix,
+          rewritePrefix: prefix,
+          httpMethods: [...FORWARDED_METHODS],
+          undici: options.dispatcher,
+          handler: (request, reply) => forward(request, reply, options),
+        })
+      }
+    }
+  },
+  { name: 'forward', dependencies: ['identity', 'path-policy'] },
+)
+
+async function forward(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ForwardOptions,
+): Promise<void> {
+  const { record, raw } = request
+  const { target, client } = record
+  const family = target?.family
+  if (target === undefined || family === undefined || client === undefined) {
+    throw new Error('a request was routed to a family without a target or a client')
+  }
+  const body = await readInboundBody(raw, reply.raw, {
+    limitBytes: options.bodyLimitBytes,
+    isModelChecked: client.models !== undefined,
+  })
+  const { model, stream } = body.fields
+  if (model !== undefined) record.model = model
+  if (stream !== undefined) record.isStream = stream
+  if (!isRead(request.method)) checkModel(client, target, model)
+
+  const headers = buildOutboundHeaders(raw.rawHeaders)
+  if (body.length !== undefined) headers.push('content-length', String(body.length))
+  // Last, so that nothing the client sent can stand beside it or take it out.
+  family.injectCredential(headers)
+  const path = target.path + target.search
+  const { origin } = family
+  const outbound = { origin, path, method: request.method, headers, body: body.content }
+  return exchange(request, reply, outbound, options)
+}
+
+const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
+
+/** Resolves once the answer is in the exchange's hands, and rejects with what Fastify is to answer instead. */
+function exchange(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outbound: OutboundRequest,
+  { dispatcher, clocks, drain }: ForwardOptions,
+): Promise<void> {
+  const { record } = request
+  return new Promise((resolve, reject) => {
+    let untrack = (): void => {}
+    const running = startExchange({
+      dispatcher,
+      clocks,
+      request: outbound,
+      response: reply.raw,
+      streamForm: findStreamForm(record.target?.path ?? ''),
+      onHead(_status, head) {
+        if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
+        if (head.isEventStream) record.isStream = true
+        // A connection cannot be used again while the client still sends a body that nobody reads.
+        if (!request.raw.complete) reply.header('connection', 'close')
+        reply.hijack()
+        resolve()
+        return flatten(reply.getHeaders())
+      },
+      onFirstByte() {
+        record.firstByteAt = performance.now()
+      },
+      onRefused: (error) => {
+        untrack()
+        reject(error)
+      },
+      onEnded(ending, bytes, error) {
+        untrack()
+        record.ending = ending
+        record.bytes = bytes
+        if (error !== undefined) record.error = error
+        // Before the client has the end, so that its next request finds the place free.
+        record.slot?.release()
+        if (reply.sent) return
+        reply.hijack()
+        resolve()
+      },
+    })
+    untrack = drain.track(running.end)
+  })
+}
+
+function flatten(headers: ReturnType<FastifyReply['getHeaders']>): string[] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [name, String(value)],
+  )
+}

@@ -1,0 +1,83 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+import { addressKey } from '../clients/address.ts'
+import { createAddressClient } from '../clients/address-client.ts'
+import type { Client } from '../clients/client.ts'
+import { presentedToken } from '../clients/presented-token.ts'
+import type { FindTokenClient } from '../clients/token-clients.ts'
+import type { Config } from '../config/config.ts'
+import { KeystowError } from '../errors.ts'
+import { tooManyRequests } from '../limits/too-many-requests.ts'
+import type { CorsPolicy } from '../policy/cors.ts'
+import type { LimitStore } from '../stores/limit-store.ts'
+
+const MINUTE_MS = 60_000
+
+interface IdentityOptions {
+  readonly config: Config
+  readonly findTokenClient: FindTokenClient
+  readonly cors: CorsPolicy
+  readonly limitStore: LimitStore
+}
+
+/** Finds out who is calling, and refuses whoever may not. */
+export default fp(
+  async function identity(app: FastifyInstance, options: IdentityOptions) {
+    const { config, findTokenClient, cors } = options
+
+    app.addHook('onRequest', async function identify(request, reply) {
+      const { headers, rawHeaders } = request.raw
+      const token = presentedToken(headers, rawHeaders)
+      const client = token === undefined ? undefined : findTokenClient(token)
+      if (client !== undefined) {
+        request.record.client = client
+        checkOrigin(client, request, reply)
+      } else if (config.openAccess) {
+        checkOpenOrigin(request)
+        request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
+      } else {
+        await refuse(request, token)
+      }
+    })
+
+    function checkOrigin(client: Client, request: FastifyRequest, reply: FastifyReply): void {
+      const { origin } = request.headers
+      if (origin === undefined || cors.isOriginOf(client, origin)) return
+      // Known for another client only: that page may not read this client's answers.
+      reply.removeHeader('access-control-allow-origin')
+      // Without a list of its own, a client may well be a server that passes a browser's Origin on.
+      if (client.origins === undefined) return
+      throw new KeystowError('notAllowed', {
+        message:
+          "This client may not be called from pages of this origin. Its operator can add it to the client's origins.",
+      })
+    }
+
+    /** A page needs no preflight, and so no permission, to send a text/plain POST and spend what it costs. */
+    function checkOpenOrigin(request: FastifyRequest): void {
+      const { origin } = request.headers
+      const isForeign =
+        origin === undefined
+          ? request.headers['sec-fetch-site'] === 'cross-site'
+          : !cors.isKnownOrigin(origin)
+      if (!isForeign) return
+      throw new KeystowError('notAllowed', {
+        message:
+          'Pages of this origin may not call this server. Its operator can add the origin to ALLOWED_ORIGINS.',
+      })
+    }
+
+    /** Counts the failure for its address, which is no key that the caller can choose, before it is answered. */
+    async function refuse(request: FastifyRequest, token: string | undefined): Promise<never> {
+      if (token !== undefined) {
+        const key = `auth-failures:${addressKey(request.ip ?? '')}`
+        const { count, resetAfterMs } = await options.limitStore.countRequest(key, MINUTE_MS)
+        if (count > config.authFailureLimitPerMinute)
+          throw tooManyRequests('rateLimited', resetAfterMs)
+      }
+      throw new KeystowError('invalidApiKey')
+    }
+  },
+  { name: 'identity', dependencies: ['record', 'cors'] },
+)

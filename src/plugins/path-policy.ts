@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import { KeystowError } from '../errors.ts'
+import { checkPath } from '../policy/client-policy.ts'
+import { findClosedPath } from '../policy/closed-paths.ts'
+
+interface PathPolicyOptions {
+  readonly openPaths: readonly string[]
+}
+
+/** Refuses paths that are closed for everybody, and those that this client may not use. */
+export default fp(
+  async function pathPolicy(app: FastifyInstance, { openPaths }: PathPolicyOptions) {
+    app.addHook('onRequest', (request, _reply, done) => {
+      const { client, target } = request.record
+      if (client === undefined || target === undefined) return done(new KeystowError('invalidPath'))
+      const openedBy = findClosedPath(request.method, target.path, openPaths)
+      if (openedBy !== undefined) {
+        return done(
+          new KeystowError('notAllowed', {
+            message: `${target.path} is closed: under one shared key it would show one client another's data, or the account. The operator can open it with "openPaths: [${openedBy}]" in config/keystow.yaml.`,
+          }),
+        )
+      }
+      checkPath(client, target.path)
+      return done()
+    })
+  },
+  { name: 'path-policy', dependencies: ['identity'] },
+)

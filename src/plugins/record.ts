@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import { KeystowError } from '../errors.ts'
+import type { ParseTarget, Target } from '../policy/request-target.ts'
+import type { RequestRecord } from '../request-record.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    record: RequestRecord
+  }
+}
+
+const kTarget = Symbol('target')
+
+interface TargetedMessage extends IncomingMessage {
+  [kTarget]?: Target | undefined
+}
+
+/** Where a request without a readable path is routed; the hook below refuses it before anything else looks. */
+const REFUSED_URL = '/'
+
+/** Maps each request line to its one target before the router sees it (Fastify's `rewriteUrl`). */
+export function createUrlRewriter(parseTarget: ParseTarget) {
+  return function rewriteUrl(message: IncomingMessage): string {
+    const target = parseTarget(message.url ?? '')
+    const targeted: TargetedMessage = message
+    targeted[kTarget] = target
+    return target === undefined ? REFUSED_URL : target.path + target.search
+  }
+}
+
+/** Gives each request its record and id, and refuses what has no readable path. */
+export default fp(
+  async function record(app: FastifyInstance) {
+    app.decorateRequest('record')
+    app.addHook('onRequest', (request, reply, done) => {
+      const message: TargetedMessage = request.raw
+      const id = `req_${randomUUID().replaceAll('-', '')}`
+      request.record = { id, startedAt: performance.now(), target: message[kTarget], bytes: 0 }
+      reply.header('x-request-id', id)
+      done()
+    })
+  },
+  { name: 'record' },
+)
+
+/** Refuses what has no readable path; registered behind CORS, so that a page can read the answer. */
+export const refuseUnreadable = fp(
+  async function refuseUnreadable(app: FastifyInstance) {
+    app.addHook('onRequest', (request, _reply, done) => {
+      done(request.record.target === undefined ? new KeystowError('invalidPath') : undefined)
+    })
+  },
+  { name: 'refuse-unreadable', dependencies: ['record'] },
+)

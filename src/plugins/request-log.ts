@@ -1,0 +1,83 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Metrics } from '../metrics.ts'
+
+/** nginx's number for a client that left before its answer was complete; it is logged and never sent. */
+const CLIENT_LEFT_STATUS = 499
+
+/** Longer names are no model's. */
+const MAX_MODEL_LENGTH = 100
+
+interface RequestLogOptions {
+  readonly metrics: Metrics
+}
+
+/** One line for each request when it is over, however it ended. */
+export default fp(
+  async function requestLog(app: FastifyInstance, { metrics }: RequestLogOptions) {
+    app.addHook('onRequest', (request, reply, done) => {
+      metrics.inFlight.inc()
+      reply.raw.once('close', () => {
+        request.record.slot?.release()
+        metrics.inFlight.dec()
+        const status = isCutShort(request, reply.raw.writableFinished)
+          ? CLIENT_LEFT_STATUS
+          : reply.raw.statusCode
+        metrics.requests.inc({ route: routeOf(request), status })
+        logRequest(request, status)
+      })
+      done()
+    })
+  },
+  { name: 'request-log', dependencies: ['record'] },
+)
+
+const isCutShort = ({ record }: FastifyRequest, isFinished: boolean): boolean =>
+  record.ending === undefined ? !isFinished : record.ending === 'cancelled'
+
+/** The family's name, the route Keystow answers itself, or `unknown`: never what a client made up. */
+function routeOf(request: FastifyRequest): string {
+  return request.record.target?.family?.name ?? request.routeOptions.url ?? 'unknown'
+}
+
+function logRequest(request: FastifyRequest, status: number): void {
+  const { record } = request
+  const line = toLogFields(request, status)
+  if (record.error !== undefined && status >= 500) request.log.error({ ...line, err: record.error })
+  else request.log.info(line)
+}
+
+/** The allow-list of what is logged of a request. */
+function toLogFields(request: FastifyRequest, status: number): Record<string, unknown> {
+  const { record, method } = request
+  const { target, client, model, isStream, firstByteAt, startedAt } = record
+  const now = performance.now()
+  return {
+    requestId: record.id,
+    method,
+    route: routeOf(request),
+    // An unknown path is the client's text, and people paste keys anywhere.
+    path: target?.family === undefined ? undefined : target.path,
+    queryKeys: target === undefined || target.search === '' ? undefined : queryKeys(target.search),
+    status,
+    client: client?.id,
+    model: model?.slice(0, MAX_MODEL_LENGTH),
+    stream: isStream,
+    durationMs: Math.round(now - startedAt),
+    firstByteMs: firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt),
+    bytes: record.bytes,
+    ending: record.ending,
+    upstreamRequestId: record.upstreamRequestId,
+    error: record.error === undefined || !('code' in record.error) ? undefined : record.error.code,
+    msg: 'request',
+  }
+}
+
+const MAX_QUERY_KEYS = 16
+
+function queryKeys(search: string): string[] {
+  return [...new URLSearchParams(search).keys()]
+    .slice(0, MAX_QUERY_KEYS)
+    .map((key) => key.slice(0, 64))
+}

@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+
+import { KeystowError } from '../errors.ts'
+import { collectBody, declaredLength, hasBody, limitBody, tooLarge } from '../proxy/request-body.ts'
+import { type BodyFields, createBodyFieldScanner } from './body-fields.ts'
+import { bodyKind, isDeclaredJson } from './body-kind.ts'
+import { findMultipartModel } from './multipart-model.ts'
+
+/** A client's body, ready to be sent on as it came. */
+export interface InboundBody {
+  readonly content: Buffer | Readable | null
+  /** Its length in bytes, where it is known; otherwise it is sent in chunks. */
+  readonly length?: number
+  readonly fields: BodyFields
+}
+
+interface InboundBodyOptions {
+  readonly limitBytes: number
+  /** Whether the model must be known before the body is sent on. */
+  readonly isModelChecked: boolean
+}
+
+const NO_BODY: InboundBody = { content: null, fields: {} }
+
+/** Reads from a body what policy needs, and no more: JSON is collected, uploads pass through as they come. */
+export async function readInboundBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: InboundBodyOptions,
+): Promise<InboundBody> {
+  if (!hasBody(request)) return NO_BODY
+  const length = declaredLength(request)
+  if (length !== undefined && length > options.limitBytes) throw tooLarge(options.limitBytes)
+  // A client that waits for the word to go on has by now passed identity and limits.
+  if (request.headers.expect !== undefined) response.writeContinue()
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    // Some clients send "{}" with every GET; it has no meaning there (RFC 9110 section 9.3.1).
+    request.resume()
+    return NO_BODY
+  }
+  const contentType = request.headers['content-type']
+  const kind = bodyKind(contentType)
+  if (kind === 'fields') return readFields(request, options)
+  if (kind === 'parts' && options.isModelChecked) {
+    return readParts(request, contentType ?? '', options.limitBytes)
+  }
+  const content = limitBody(request, options.limitBytes)
+  return { content, fields: {}, ...(length !== undefined && { length }) }
+}
+
+async function readFields(
+  request: IncomingMessage,
+  { limitBytes, isModelChecked }: InboundBodyOptions,
+): Promise<InboundBody> {
+  const mustBeJson = isModelChecked || isDeclaredJson(request.headers['content-type'])
+  const scanner = createBodyFieldScanner()
+  const content = await collectBody(request, limitBytes, (chunk) => {
+    const problem = scanner.write(chunk)
+    if (problem !== undefined && mustBeJson) throw invalidBody(problem)
+  })
+  const fields = scanner.end()
+  if (typeof fields !== 'string') return { content, length: content.length, fields }
+  if (mustBeJson) throw invalidBody(fields)
+  return { content, length: content.length, fields: {} }
+}
+
+async function readParts(
+  request: IncomingMessage,
+  contentType: string,
+  limitBytes: number,
+): Promise<InboundBody> {
+  const content = await collectBody(request, limitBytes, () => {})
+  const model = findMultipartModel(content, contentType)
+  if (model === null) {
+    throw invalidBody(
+      'The multipart body is not formed so that its model can be read. Name each field once, in quotes.',
+    )
+  }
+  return { content, length: content.length, fields: model === undefined ? {} : { model } }
+}
+
+const invalidBody = (message: string): KeystowError => new KeystowError('invalidBody', { message })

@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http'
+
+import type { KeystowError } from '../errors.ts'
+
+/** Carries an upstream's body to the client. */
+export interface AnswerWriter {
+  /** Takes the next bytes; false asks for a pause until the response drains. */
+  write(chunk: Buffer): boolean
+  /** The upstream ended properly; returns whether the answer was whole. */
+  end(): boolean
+  /** The upstream broke off: tells the client so in the way that its answer allows. */
+  fail(error: KeystowError): void
+  /** Sends a sign of life, where the answer has room for one. */
+  beat(): void
+}
+
+/**
+ * For JSON, audio, images and event streams of no known family. An answer that breaks off is aborted: the
+ * client sees a broken connection, never a short body that looks whole.
+ */
+export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
+  return {
+    write: (chunk) => response.write(chunk),
+    end() {
+      response.end()
+      return true
+    },
+    fail() {
+      response.destroy()
+    },
+    beat() {},
+  }
+}

@@ -1,0 +1,18 @@
+/** Raw headers as Node (strings) or undici (buffers) hand them over: name, value, name, value. */
+export type RawHeaders = readonly (Buffer | string)[]
+
+export const headerText = (raw: Buffer | string | undefined): string =>
+  typeof raw === 'string' ? raw : (raw?.toString('latin1') ?? '')
+
+/** Header names that `Connection` declares to be hop-by-hop, lower case (RFC 9110 section 7.6.1). */
+export function connectionTokens(rawHeaders: RawHeaders): ReadonlySet<string> | undefined {
+  let tokens: Set<string> | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (headerText(rawHeaders[i]).toLowerCase() !== 'connection') continue
+    for (const token of headerText(rawHeaders[i + 1]).split(',')) {
+      const name = token.trim().toLowerCase()
+      if (name !== '' && name !== 'keep-alive' && name !== 'close') (tokens ??= new Set()).add(name)
+    }
+  }
+  return tokens
+}

@@ -1,0 +1,82 @@
+import type { ServerResponse } from 'node:http'
+
+import { KeystowError } from '../errors.ts'
+import type { AnswerWriter } from './answer-writer.ts'
+import type { StreamForm } from './stream-form.ts'
+import { incompleteUtf8Bytes } from './utf8-tail.ts'
+
+/** A comment (WHATWG HTML, section 9.2.6): every client skips it, and every proxy on the way sees a byte. */
+const HEARTBEAT = ': keep-alive\n\n'
+
+const LF = 0x0a
+const CR = 0x0d
+/** `data: [DONE]` and the line ends behind it, with room for both kinds. */
+const END_MARK_WINDOW_BYTES = 24
+const NO_BYTES = Buffer.alloc(0)
+
+/**
+ * For event streams of a known family: forwards every chunk in the turn in which it came, never cuts a
+ * character in two (two chat UIs decode each chunk alone), and ends a stream that broke off with an error
+ * that its clients understand. A clean end is never made up.
+ */
+export function createEventStreamWriter(response: ServerResponse, form: StreamForm): AnswerWriter {
+  /** Up to three bytes of a character whose rest has not come. */
+  let held: Buffer | undefined
+  let isAtEventEnd = true
+  let isFinished = false
+  let isEnded = false
+  let lastBytes: Buffer = NO_BYTES
+
+  function observe(chunk: Buffer): void {
+    isFinished ||= form.isFinish(chunk)
+    if (form.endMark !== '') {
+      isEnded ||= chunk.includes(form.endMark, Math.max(0, chunk.length - END_MARK_WINDOW_BYTES))
+    }
+    lastBytes = chunk.length >= 3 ? chunk : Buffer.concat([lastBytes.subarray(-3), chunk])
+    isAtEventEnd = endsEvent(lastBytes)
+    // The chunk is a view of the socket's read buffer, which would be kept alive whole.
+    lastBytes = isAtEventEnd ? NO_BYTES : Buffer.from(lastBytes.subarray(-3))
+  }
+
+  function write(chunk: Buffer): boolean {
+    const bytes = held === undefined ? chunk : Buffer.concat([held, chunk])
+    const incomplete = incompleteUtf8Bytes(bytes)
+    held = incomplete === 0 ? undefined : Buffer.from(bytes.subarray(bytes.length - incomplete))
+    const whole = incomplete === 0 ? bytes : bytes.subarray(0, bytes.length - incomplete)
+    if (whole.length === 0) return true
+    observe(whole)
+    return response.write(whole)
+  }
+
+  function fail(error: KeystowError): void {
+    if (!isEnded) response.write((isAtEventEnd ? '' : '\n\n') + form.errorFrames(error))
+    response.end()
+  }
+
+  return {
+    write,
+    fail,
+    end() {
+      if (held !== undefined) response.write(held)
+      const isWhole = isEnded || isFinished
+      if (!isWhole) fail(new KeystowError('upstreamUnavailable'))
+      else response.end(isEnded ? undefined : form.endFrame)
+      return isWhole
+    },
+    beat() {
+      if (isAtEventEnd && held === undefined && !response.writableNeedDrain)
+        response.write(HEARTBEAT)
+    },
+  }
+}
+
+/** Whether the bytes end with an empty line, in any of the three line ends of the standard. */
+function endsEvent(bytes: Buffer): boolean {
+  const last = bytes[bytes.length - 1]
+  const before = bytes[bytes.length - 2]
+  if (last === LF && before === CR) {
+    const third = bytes[bytes.length - 3]
+    return third === LF || third === CR
+  }
+  return (last === LF && before === LF) || (last === CR && before === CR)
+}

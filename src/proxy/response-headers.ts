@@ -1,0 +1,107 @@
+import { connectionTokens, headerText, type RawHeaders } from './connection-tokens.ts'
+
+/** Connection-scoped headers (RFC 9110 section 7.6.1) and the framing, which Node writes for its own connection. */
+const HOP_BY_HOP_HEADERS = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/** What would tell a client about the upstream's account, or speak to the browser in Keystow's name. */
+const UPSTREAM_IDENTITY_HEADERS = [
+  'alt-svc',
+  'clear-site-data',
+  'content-security-policy',
+  'nel',
+  'openai-organization',
+  'openai-project',
+  'refresh',
+  'report-to',
+  'reporting-endpoints',
+  'server',
+  'set-cookie',
+  'set-cookie2',
+  'strict-transport-security',
+  'via',
+  'www-authenticate',
+  'x-powered-by',
+]
+
+/** Headers Keystow sets itself; a second value from the upstream would contradict it. */
+const OWN_HEADERS = ['x-request-id', 'x-accel-buffering', 'vary']
+
+const DROPPED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP_HEADERS,
+  ...UPSTREAM_IDENTITY_HEADERS,
+  ...OWN_HEADERS,
+])
+
+/** The upstream's CORS policy is for its own pages; most clones answer `*`. */
+const CORS_PREFIX = 'access-control-'
+
+/** Bytes that Node refuses in a header value. */
+const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
+
+/** The upstream's answer as its raw headers told it. */
+export interface UpstreamHead {
+  /** What passes to the client: name, value, name, value. */
+  readonly headers: string[]
+  readonly isEventStream: boolean
+  readonly contentEncoding: string
+  readonly requestId: string | undefined
+}
+
+/** Sorts an upstream's raw response headers into what passes to the client and what the hop needs to know. */
+export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): UpstreamHead {
+  const named = connectionTokens(rawHeaders)
+  const passing: string[] = []
+  let contentType = ''
+  let contentEncoding = ''
+  let requestId: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = headerText(rawHeaders[i]).toLowerCase()
+    const value = headerText(rawHeaders[i + 1]).replace(INVALID_VALUE, '')
+    if (name === 'content-type') contentType = value
+    else if (name === 'content-encoding') contentEncoding = value.trim().toLowerCase()
+    else if (name === 'x-request-id') requestId = value
+    if (DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name)) continue
+    const passed = name === 'location' ? ownLocation(value, origin) : value
+    if (passed !== undefined) passing.push(name, passed)
+  }
+  if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
+  const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType)
+  return {
+    headers: isEventStream ? toStreamHeaders(passing) : passing,
+    isEventStream,
+    contentEncoding,
+    requestId,
+  }
+}
+
+/** A length would forbid the heart-beat and the error event; caches and buffers on the way must not hold a stream. */
+function toStreamHeaders(passing: readonly string[]): string[] {
+  const headers: string[] = []
+  for (let i = 0; i < passing.length; i += 2) {
+    const name = passing[i] ?? ''
+    if (name === 'content-length' || name === 'cache-control') continue
+    headers.push(name, passing[i + 1] ?? '')
+  }
+  headers.push('cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no')
+  return headers
+}
+
+/**
+ * A `Location` within the upstream as a path here, or undefined for any other: a client that followed
+ * it would send its token and body to an origin that nobody chose.
+ */
+function ownLocation(value: string, origin: string): string | undefined {
+  if (!URL.canParse(value, origin)) return undefined
+  const url = new URL(value, origin)
+  return url.origin === origin ? `${url.pathname}${url.search}` : undefined
+}

@@ -1,0 +1,25 @@
+import { Agent, type Dispatcher } from 'undici'
+
+/** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
+const KEEP_ALIVE_MS = 30_000
+
+interface UpstreamClientOptions {
+  readonly connections: number
+  readonly connectTimeoutMs: number
+}
+
+/**
+ * The connections to the upstreams. TLS is verified whatever `NODE_TLS_REJECT_UNAUTHORIZED` says: reply-from
+ * 12.6.5 turns verification off by default, and would hand the credential to any certificate.
+ */
+export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher {
+  return new Agent({
+    connections: options.connections,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Waiting is timed by the exchange, which knows a silent stream from a slow reader.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: options.connectTimeoutMs, rejectUnauthorized: true },
+  })
+}

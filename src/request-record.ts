@@ -1,0 +1,26 @@
+import type { Client } from './clients/client.ts'
+import type { Target } from './policy/request-target.ts'
+import type { ExchangeEnding } from './proxy/exchange.ts'
+import type { Slot } from './stores/limit-store.ts'
+
+/** What is known of one request while it lives; the log line and the metrics are made from it at its end. */
+export interface RequestRecord {
+  readonly id: string
+  /** `performance.now()` when its head had been read. */
+  readonly startedAt: number
+  /** Undefined when no path could be read from the request line. */
+  readonly target: Target | undefined
+  client?: Client
+  /** As the client named it. */
+  model?: string
+  isStream?: boolean
+  /** Its place in flight. */
+  slot?: Slot
+  firstByteAt?: number
+  upstreamRequestId?: string
+  /** Bytes of body that came from the upstream. */
+  bytes: number
+  ending?: ExchangeEnding
+  /** What went wrong, if anything did. */
+  error?: Error
+}

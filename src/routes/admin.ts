@@ -1,0 +1,37 @@
+import { timingSafeEqual } from 'node:crypto'
+
+import type { FastifyInstance } from 'fastify'
+
+import { hashClientToken } from '../clients/client-token.ts'
+import { presentedToken } from '../clients/presented-token.ts'
+import { KeystowError } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Secret } from '../secret.ts'
+
+interface AdminOptions {
+  /** Without it these paths do not exist. */
+  readonly adminToken: Secret | undefined
+  readonly metrics: Metrics
+}
+
+/** What the operator reads, with the admin token as bearer. */
+export default async function admin(
+  app: FastifyInstance,
+  { adminToken, metrics }: AdminOptions,
+): Promise<void> {
+  if (adminToken === undefined) return
+  const expected = hashClientToken(adminToken.reveal())
+  app.addHook('onRequest', async (request) => {
+    const token = presentedToken(request.raw.headers, request.raw.rawHeaders)
+    if (token === undefined || !timingSafeEqual(hashClientToken(token), expected)) {
+      throw new KeystowError('invalidApiKey', {
+        message:
+          'Incorrect admin token. Send the ADMIN_TOKEN of this server as "Authorization: Bearer <token>".',
+      })
+    }
+  })
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(metrics.registry.contentType)
+    return metrics.registry.metrics()
+  })
+}

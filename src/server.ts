@@ -1,0 +1,109 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+import { config as loadDotenv } from 'dotenv'
+
+import { buildApp } from './app.ts'
+import type { Config } from './config/config.ts'
+import { parseConfig } from './config/load.ts'
+import { createDrain } from './drain.ts'
+import { createLimitStore } from './limits/create-limit-store.ts'
+import { createLogger } from './logger.ts'
+import { createMetrics } from './metrics.ts'
+import { createUpstreamClient } from './proxy/upstream-client.ts'
+
+/** EX_CONFIG of sysexits.h. */
+const EXIT_CONFIG = 78
+
+const DEFAULT_CONFIG_FILE = fileURLToPath(new URL('../config/keystow.yaml', import.meta.url))
+
+loadDotenv({ quiet: true })
+const config = readConfig()
+if (process.argv.includes('--check')) {
+  process.stdout.write('The configuration is valid.\n')
+} else {
+  await serve(config)
+}
+
+function readConfig(): Config {
+  const named = process.env['KEYSTOW_CONFIG'] ?? ''
+  const name = named === '' ? DEFAULT_CONFIG_FILE : named
+  if (named !== '' && !existsSync(named)) {
+    failConfig(['KEYSTOW_CONFIG: the file does not exist; name the YAML file with the settings'])
+  }
+  const file = existsSync(name) ? { name, text: readFileSync(name, 'utf8') } : undefined
+  const { config: parsed, problems } = parseConfig(process.env, file)
+  return parsed ?? failConfig(problems)
+}
+
+function failConfig(problems: readonly string[]): never {
+  process.stderr.write(`Keystow does not start:\n${problems.map((line) => `  ${line}\n`).join('')}`)
+  process.exit(EXIT_CONFIG)
+}
+
+async function serve(settings: Config): Promise<void> {
+  const logger = createLogger({
+    level: settings.logLevel,
+    secrets: settings.credentials,
+    destination: process.stdout.isTTY ? await createPrettyStream() : undefined,
+  })
+  const metrics = createMetrics()
+  const drain = createDrain()
+  const limitStore = createLimitStore(settings, { logger, metrics })
+  const dispatcher = createUpstreamClient({
+    connections: settings.upstreamConnections,
+    connectTimeoutMs: settings.upstreamConnectTimeoutMs,
+  })
+  const app = await buildApp(settings, { logger, metrics, drain, limitStore, dispatcher })
+
+  async function close(): Promise<void> {
+    await app.close()
+    await Promise.all([limitStore.close(), dispatcher.destroy()])
+  }
+
+  let isStopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // The operator has waited long enough.
+      if (isStopping) process.exit(1)
+      isStopping = true
+      logger.info({ signal }, 'draining')
+      void drain
+        .start(settings.drainTimeoutMs)
+        .then(close)
+        .then(() => {
+          logger.info('stopped')
+          process.exit(0)
+        })
+    })
+  }
+
+  try {
+    await app.listen({ host: settings.host, port: settings.port })
+  } catch (error) {
+    logger.fatal({ err: error }, `cannot listen on ${settings.host}:${settings.port}`)
+    process.exitCode = 1
+    return close()
+  }
+  printGeneratedToken(settings)
+}
+
+/** Printed to standard error, once: a log line would keep it. */
+function printGeneratedToken({ generatedToken, host, port }: Config): void {
+  if (generatedToken === undefined) return
+  process.stderr.write(
+    `\nNo clients are configured, so this run has a client token of its own:\n\n` +
+      `  ${generatedToken.reveal()}\n\n` +
+      `Use it as the API key with http://${host}:${port}/v1 as the base URL. Set CLIENT_TOKENS to keep one.\n\n`,
+  )
+}
+
+/** pino-pretty is a development dependency: the image, which has no terminal, goes without. */
+async function createPrettyStream() {
+  try {
+    const { default: pretty } = await import('pino-pretty')
+    return pretty({ colorize: true })
+  } catch {
+    return undefined
+  }
+}

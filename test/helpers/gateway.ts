@@ -1,0 +1,143 @@
+import { connect, type Socket } from 'node:net'
+import { Writable } from 'node:stream'
+
+import { onTestFinished } from 'vitest'
+
+import { buildApp } from '../../src/app.ts'
+import { parseConfig } from '../../src/config/load.ts'
+import { createDrain, type Drain } from '../../src/drain.ts'
+import { createLimitStore } from '../../src/limits/create-limit-store.ts'
+import { createLogger } from '../../src/logger.ts'
+import { createMetrics, type Metrics } from '../../src/metrics.ts'
+import { createUpstreamClient } from '../../src/proxy/upstream-client.ts'
+import type { LimitStore } from '../../src/stores/limit-store.ts'
+
+export const TEST_CREDENTIAL = 'hk-test-0123456789abcdefghijklmnopqrstuvwxyz012345678'
+export const TEST_TOKEN = 'ks-test-alice'
+
+export type LogLine = Readonly<Record<string, unknown>>
+
+export interface Gateway {
+  readonly origin: string
+  readonly port: number
+  readonly token: string
+  readonly drain: Drain
+  readonly metrics: Metrics
+  readonly limitStore: LimitStore
+  /** Everything logged so far, as text. */
+  log(): string
+  /** The log lines of requests so far. */
+  requestLines(): LogLine[]
+  /** Resolves with the first line about a request that the test accepts. */
+  waitForLine(accept: (line: LogLine) => boolean): Promise<LogLine>
+  /** `fetch` with the client token. */
+  fetch(path: string, init?: RequestInit): Promise<Response>
+  /** A raw connection to it, closed with the test. */
+  connect(): Socket
+}
+
+interface GatewayOptions {
+  /** The upstream's origin. */
+  readonly upstream: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly yaml?: string
+}
+
+/** Starts the whole application on a free port, as the process would, until the test has ended. */
+export async function startGateway({ upstream, env = {}, yaml }: GatewayOptions): Promise<Gateway> {
+  const { config, problems } = parseConfig(
+    {
+      UPSTREAM_URL: upstream,
+      UPSTREAM_API_KEY: TEST_CREDENTIAL,
+      CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+      RATE_LIMIT_PER_MINUTE: '0',
+      PORT: '0',
+      ...env,
+    },
+    yaml === undefined ? undefined : { name: 'keystow.yaml', text: yaml },
+  )
+  if (config === undefined) throw new Error(problems.join('\n'))
+
+  const log = createLogSink()
+  const logger = createLogger({
+    level: config.logLevel,
+    secrets: config.credentials,
+    destination: log.stream,
+  })
+  const metrics = createMetrics()
+  const drain = createDrain()
+  const limitStore = createLimitStore(config, { logger, metrics })
+  const dispatcher = createUpstreamClient({
+    connections: config.upstreamConnections,
+    connectTimeoutMs: config.upstreamConnectTimeoutMs,
+  })
+  const app = await buildApp(config, { logger, metrics, drain, limitStore, dispatcher })
+  const origin = await app.listen({ host: config.host, port: config.port })
+  const port = Number(new URL(origin).port)
+  const sockets: Socket[] = []
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy()
+    await app.close()
+    await Promise.all([limitStore.close(), dispatcher.destroy()])
+  })
+
+  return {
+    origin,
+    port,
+    token: TEST_TOKEN,
+    drain,
+    metrics,
+    limitStore,
+    log: log.text,
+    requestLines: log.requestLines,
+    waitForLine: log.waitForLine,
+    fetch: (path, init = {}) =>
+      fetch(origin + path, {
+        ...init,
+        headers: { authorization: `Bearer ${TEST_TOKEN}`, ...headersOf(init) },
+      }),
+    connect() {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {})
+      sockets.push(socket)
+      return socket
+    },
+  }
+}
+
+const headersOf = (init: RequestInit): Record<string, string> =>
+  Object.fromEntries(new Headers(init.headers).entries())
+
+function createLogSink() {
+  let written = ''
+  const waiting = new Set<() => void>()
+  const requestLines = (): LogLine[] =>
+    written
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): LogLine => JSON.parse(line))
+      .filter((line) => line['msg'] === 'request')
+  return {
+    text: () => written,
+    requestLines,
+    stream: new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        written += chunk.toString()
+        for (const look of waiting) look()
+        done()
+      },
+    }),
+    waitForLine(accept: (line: LogLine) => boolean): Promise<LogLine> {
+      return new Promise((resolve) => {
+        const look = (): void => {
+          const line = requestLines().find(accept)
+          if (line === undefined) return
+          waiting.delete(look)
+          resolve(line)
+        }
+        waiting.add(look)
+        look()
+      })
+    },
+  }
+}

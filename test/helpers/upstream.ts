@@ -1,0 +1,78 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { onTestFinished } from 'vitest'
+
+export interface Upstream {
+  readonly origin: string
+  /** Requests so far, newest last; bodies are complete once the handler was called. */
+  readonly received: ReceivedRequest[]
+}
+
+export interface ReceivedRequest {
+  readonly message: IncomingMessage
+  readonly body: Buffer
+  /** Resolves when the connection of this request's answer is gone or the answer complete. */
+  readonly closed: Promise<void>
+}
+
+export type Handler = (request: ReceivedRequest, response: ServerResponse) => void
+
+/** An upstream of a few lines, for what the built-in one does not do; ends with the test. */
+export async function startUpstream(handle: Handler): Promise<Upstream> {
+  const received: ReceivedRequest[] = []
+  const origin = await startServer((message, response) => {
+    const chunks: Buffer[] = []
+    message.on('data', (chunk: Buffer) => chunks.push(chunk))
+    message.on('end', () => {
+      const closed = new Promise<void>((resolve) => response.once('close', resolve))
+      const request = { message, body: Buffer.concat(chunks), closed }
+      received.push(request)
+      handle(request, response)
+    })
+  })
+  return { origin, received }
+}
+
+/** A bare HTTP server on a free port of the loopback address; ends with the test. */
+export async function startServer(listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  const { port } = server.address() as AddressInfo
+  return `http://127.0.0.1:${port}`
+}
+
+/** Answers with what it received, as JSON. */
+export const echo: Handler = ({ message, body }, response) => {
+  response.setHeader('content-type', 'application/json')
+  response.end(
+    JSON.stringify({
+      method: message.method,
+      url: message.url,
+      headers: message.headers,
+      body: body.toString('latin1'),
+    }),
+  )
+}
+
+export interface Echo {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Reads an answer of `echo`. */
+export async function readEcho(response: Response): Promise<Echo> {
+  const answer: Echo = JSON.parse(await response.text())
+  return answer
+}
