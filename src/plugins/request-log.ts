@@ -21,11 +21,14 @@ export default fp(
       reply.raw.once('close', () => {
         request.record.slot?.release()
         metrics.inFlight.dec()
-        const status = isCutShort(request, reply.raw.writableFinished)
-          ? CLIENT_LEFT_STATUS
-          : reply.raw.statusCode
-        metrics.requests.inc({ route: routeOf(request), status })
-        logRequest(request, status)
+        // Behind the exchange, which listens to the same event and knows how it ended.
+        queueMicrotask(() => {
+          const status = isCutShort(request, reply.raw.writableFinished)
+            ? CLIENT_LEFT_STATUS
+            : reply.raw.statusCode
+          metrics.requests.inc({ route: routeOf(request), status })
+          logRequest(request, status)
+        })
       })
       done()
     })

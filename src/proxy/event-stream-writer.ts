@@ -10,8 +10,8 @@ const HEARTBEAT = ': keep-alive\n\n'
 
 const LF = 0x0a
 const CR = 0x0d
-/** `data: [DONE]` and the line ends behind it, with room for both kinds. */
-const END_MARK_WINDOW_BYTES = 24
+/** Longer than every mark of every form, with the line ends behind it. */
+const MARK_WINDOW_BYTES = 64
 const NO_BYTES = Buffer.alloc(0)
 
 /**
@@ -25,17 +25,16 @@ export function createEventStreamWriter(response: ServerResponse, form: StreamFo
   let isAtEventEnd = true
   let isFinished = false
   let isEnded = false
-  let lastBytes: Buffer = NO_BYTES
+  /** The end of an event whose rest has not come; a mark may be cut anywhere. */
+  let cutEvent: Buffer = NO_BYTES
 
   function observe(chunk: Buffer): void {
-    isFinished ||= form.isFinish(chunk)
-    if (form.endMark !== '') {
-      isEnded ||= chunk.includes(form.endMark, Math.max(0, chunk.length - END_MARK_WINDOW_BYTES))
-    }
-    lastBytes = chunk.length >= 3 ? chunk : Buffer.concat([lastBytes.subarray(-3), chunk])
-    isAtEventEnd = endsEvent(lastBytes)
-    // The chunk is a view of the socket's read buffer, which would be kept alive whole.
-    lastBytes = isAtEventEnd ? NO_BYTES : Buffer.from(lastBytes.subarray(-3))
+    const seen = cutEvent.length === 0 ? chunk : Buffer.concat([cutEvent, chunk])
+    isFinished ||= form.isFinish(seen)
+    if (form.endMark !== '') isEnded ||= seen.subarray(-MARK_WINDOW_BYTES).includes(form.endMark)
+    isAtEventEnd = endsEvent(seen)
+    // A copy: the chunk is a view of the socket's read buffer, which would be kept alive whole.
+    cutEvent = isAtEventEnd ? NO_BYTES : Buffer.from(seen.subarray(-MARK_WINDOW_BYTES))
   }
 
   function write(chunk: Buffer): boolean {

@@ -149,19 +149,18 @@ describe('forwarding', () => {
 
   it('keeps the upstream’s cookies, identity, hop-by-hop and CORS headers to itself', async () => {
     const upstream = await startUpstream((_request, response) => {
-      response.writeHead(200, [
-        ...['content-type', 'application/json', 'set-cookie', 'account=1', 'server', 'cloudflare'],
-        ...[
-          'alt-svc',
-          'h3=":443"',
-          'access-control-allow-origin',
-          '*',
-          'openai-organization',
-          'org',
-        ],
-        ...['connection', 'keep-alive, x-hop', 'x-hop', '1', 'x-request-id', 'req_upstream'],
-        ...['openai-processing-ms', '12'],
-      ])
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'set-cookie': 'account=1',
+        server: 'cloudflare',
+        'alt-svc': 'h3=":443"',
+        'access-control-allow-origin': '*',
+        'openai-organization': 'org',
+        connection: 'keep-alive, x-hop',
+        'x-hop': '1',
+        'x-request-id': 'req_upstream',
+        'openai-processing-ms': '12',
+      })
       response.end('{}')
     })
     const gateway = await startGateway({ upstream: upstream.origin })

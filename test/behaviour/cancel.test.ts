@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+
+import { startGateway } from '../helpers/gateway.ts'
+import { startUpstream, type Handler } from '../helpers/upstream.ts'
+
+const BODY = { method: 'POST', headers: { 'content-type': 'application/json' } }
+
+/** Never answers. */
+const hang: Handler = () => {}
+
+/** Begins an answer and never ends it. */
+const begin =
+  (contentType: string, first: string): Handler =>
+  (_request, response) => {
+    response.writeHead(200, { 'content-type': contentType }).write(first)
+  }
+
+describe('a client that leaves', () => {
+  it.each([
+    ['before the first byte of a stream', '{"model":"m","stream":true}', hang],
+    ['before the first byte of an answer in one piece', '{"model":"m"}', hang],
+    ['during a stream', '{"model":"m","stream":true}', begin('text/event-stream', 'data: {}\n\n')],
+    ['during an answer in one piece', '{"model":"m"}', begin('application/json', '{"id":')],
+  ])('cancels the upstream request %s', async (_when, body, handler) => {
+    const arrived = Promise.withResolvers<void>()
+    const upstream = await startUpstream((request, response) => {
+      handler(request, response)
+      arrived.resolve()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const leave = new AbortController()
+    const answer = gateway
+      .fetch('/v1/chat/completions', { ...BODY, body, signal: leave.signal })
+      .then((response) => response.text())
+    await arrived.promise
+    leave.abort()
+    await expect(answer).rejects.toThrow()
+    await upstream.received[0]?.closed
+    const line = await gateway.waitForLine(() => true)
+    expect(line).toMatchObject({ status: 499, ending: 'cancelled', client: 'alice' })
+  })
+
+  it('frees every place in flight', async () => {
+    const upstream = await startUpstream(begin('text/event-stream', 'data: {}\n\n'))
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { CONCURRENCY_LIMIT: '2' },
+    })
+    for (let round = 0; round < 5; round++) {
+      const leave = new AbortController()
+      const init = { ...BODY, body: '{"stream":true}', signal: leave.signal }
+      const responses = await Promise.all([
+        gateway.fetch('/v1/chat/completions', init),
+        gateway.fetch('/v1/chat/completions', init),
+      ])
+      expect(responses.map(({ status }) => status)).toEqual([200, 200])
+      leave.abort()
+      await gateway.waitForLine(
+        () =>
+          gateway.requestLines().filter(({ status }) => status === 499).length === 2 * (round + 1),
+      )
+    }
+  })
+
+  it('cancels while its body is still being uploaded', async () => {
+    const upstream = await startUpstream(hang)
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const socket = gateway.connect()
+    socket.write(
+      'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\n' +
+        `authorization: Bearer ${gateway.token}\r\ncontent-type: multipart/form-data; boundary=x\r\n` +
+        'content-length: 1000000\r\n\r\n--x\r\n',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    socket.destroy()
+    const line = await gateway.waitForLine(() => true)
+    expect(line).toMatchObject({ status: 499 })
+  })
+})

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest'
+
+import { startGateway } from '../helpers/gateway.ts'
+import { collectSse } from '../helpers/sse.ts'
+import { type Handler, startUpstream } from '../helpers/upstream.ts'
+
+const DELTA = 'data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n'
+const FINISH = 'data: {"choices":[{"delta":{},"finish_reason": "stop"}]}\n\n'
+const DONE = 'data: [DONE]\n\n'
+const RESPONSES_DELTA =
+  'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"a"}\n\n'
+const RESPONSES_END =
+  'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
+
+const streamRequest = {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: '{"model":"gpt-4","stream":true}',
+}
+
+/** Sends these bytes as a stream, then resets the connection. */
+const breakAfter =
+  (bytes: string): Handler =>
+  (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(bytes, () => response.socket?.resetAndDestroy())
+  }
+
+const endAfter =
+  (bytes: string): Handler =>
+  (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end(bytes)
+  }
+
+async function readStream(path: string, handler: Handler): Promise<string> {
+  const upstream = await startUpstream(handler)
+  const gateway = await startGateway({ upstream: upstream.origin })
+  return (await gateway.fetch(path, streamRequest)).text()
+}
+
+const CHAT_ERROR =
+  'data: {"error":{"message":"The upstream could not be reached or broke off its answer. Send the request again.","type":"server_error","param":null,"code":"upstream_unavailable"}}\n\n'
+
+describe('a chat stream whose upstream dies', () => {
+  it.each(['/v1/chat/completions', '/v1/completions'])(
+    'ends with an error event and [DONE] on %s',
+    async (path) => {
+      expect(await readStream(path, breakAfter(DELTA))).toBe(DELTA + CHAT_ERROR + DONE)
+    },
+  )
+
+  it('ends the event that was cut first, so that the error stands alone', async () => {
+    const half = DELTA.slice(0, 20)
+    const text = await readStream('/v1/chat/completions', breakAfter(DELTA + half))
+    expect(text).toBe(`${DELTA}${half}\n\n${CHAT_ERROR}${DONE}`)
+  })
+
+  it('drops the half of a character that was cut', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(Buffer.from([...Buffer.from('data: '), 0xe4, 0xbd]), () =>
+        response.socket?.resetAndDestroy(),
+      )
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const text = await (await gateway.fetch('/v1/chat/completions', streamRequest)).text()
+    expect(text).toBe(`data: \n\n${CHAT_ERROR}${DONE}`)
+  })
+
+  it('stays as it is when it was whole before the connection broke', async () => {
+    const whole = DELTA + FINISH + DONE
+    expect(await readStream('/v1/chat/completions', breakAfter(whole))).toBe(whole)
+  })
+
+  it('is logged as broken off, with the cause', async () => {
+    const upstream = await startUpstream(breakAfter(DELTA))
+    const gateway = await startGateway({ upstream: upstream.origin })
+    await (await gateway.fetch('/v1/chat/completions', streamRequest)).text()
+    const line = await gateway.waitForLine(() => true)
+    expect(line).toMatchObject({ ending: 'aborted', error: 'upstream_unavailable' })
+  })
+})
+
+describe('a chat stream that ends without [DONE]', () => {
+  it('gets the error when the model had not finished', async () => {
+    const text = await readStream('/v1/chat/completions', endAfter(DELTA))
+    expect(text).toBe(DELTA + CHAT_ERROR + DONE)
+  })
+
+  it('gets the [DONE] that it lacks when the model had finished', async () => {
+    const text = await readStream('/v1/chat/completions', endAfter(DELTA + FINISH))
+    expect(text).toBe(DELTA + FINISH + DONE)
+  })
+})
+
+describe('a stream of /v1/responses whose upstream dies', () => {
+  it.each([
+    ['breaks off', breakAfter(RESPONSES_DELTA)],
+    ['ends without response.completed', endAfter(RESPONSES_DELTA)],
+  ])('ends with event: error when it %s', async (_how, handler) => {
+    const upstream = await startUpstream(handler)
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const events = await collectSse(await gateway.fetch('/v1/responses', streamRequest))
+    expect(events.map(({ event }) => event)).toEqual(['response.output_text.delta', 'error'])
+    expect(JSON.parse(events[1]?.data ?? '')).toMatchObject({
+      type: 'error',
+      code: 'upstream_unavailable',
+      param: null,
+    })
+  })
+
+  it('stays as it is when it was whole', async () => {
+    const whole = RESPONSES_DELTA + RESPONSES_END
+    expect(await readStream('/v1/responses', endAfter(whole))).toBe(whole)
+  })
+})
+
+describe('an answer of no known family', () => {
+  it.each([
+    ['a stream', 'text/event-stream', 'data: 1\n\n'],
+    ['JSON in chunks', 'application/json', '{"a":'],
+    ['audio', 'audio/mpeg', 'abc'],
+  ])('is broken off when the upstream breaks off %s', async (_what, type, bytes) => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': type })
+      response.write(bytes, () => response.socket?.resetAndDestroy())
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/audio/speech', streamRequest)
+    await expect(response.text()).rejects.toThrow()
+  })
+
+  it('is broken off when it ends short of its length', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' })
+      response.write('{"a":', () => response.socket?.end())
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', streamRequest)
+    await expect(response.text()).rejects.toThrow()
+  })
+})
+
+describe('an upstream that gives no answer', () => {
+  it('is answered 502 without the cause', async () => {
+    const upstream = await startUpstream(({ message }) => message.socket.resetAndDestroy())
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', streamRequest)
+    expect(response.status).toBe(502)
+    const text = await response.text()
+    expect(JSON.parse(text)).toMatchObject({
+      error: { code: 'upstream_unavailable', type: 'server_error', param: null },
+    })
+    expect(text).not.toMatch(/ECONN|socket|127\.0\.0\.1/)
+    const line = await gateway.waitForLine(() => true)
+    expect(line).toMatchObject({ status: 502, err: { cause: { message: expect.any(String) } } })
+  })
+
+  it('is answered 502 when nothing listens', async () => {
+    const gateway = await startGateway({ upstream: 'http://127.0.0.1:9' })
+    expect((await gateway.fetch('/v1/models')).status).toBe(502)
+  })
+})

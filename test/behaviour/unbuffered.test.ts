@@ -1,0 +1,97 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
+import { describe, expect, it } from 'vitest'
+
+import { startGateway } from '../helpers/gateway.ts'
+import { collectSse, readSse } from '../helpers/sse.ts'
+import { startUpstream } from '../helpers/upstream.ts'
+
+const DELTA = 'data: {"choices":[{"delta":{"content":"你"},"finish_reason":null}]}\n\n'
+const END = 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+const STREAM_REQUEST = {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: '{"model":"gpt-4","stream":true}',
+}
+
+describe('a stream', () => {
+  it('delivers each event before the upstream sends the next', async () => {
+    let sendNext = (): void => {}
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      sendNext = () => response.write(DELTA)
+      sendNext()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    let received = 0
+    for await (const { data } of readSse(response)) {
+      expect(data).toContain('你')
+      if (++received === 5) break
+      sendNext()
+    }
+    expect(received).toBe(5)
+  })
+
+  it('sends the head before there is a body', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    expect(response.headers.get('x-accel-buffering')).toBe('no')
+    expect(response.headers.get('cache-control')).toBe('no-cache, no-transform')
+    await response.body?.cancel()
+  })
+
+  it('passes an upstream’s bytes through unchanged', async () => {
+    const bytes = `: hello\r\n\r\n${DELTA}event: x\r\ndata: 1\r\n\r\n${END}`
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).end(bytes)
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    expect(await response.text()).toBe(bytes)
+  })
+
+  it('never cuts a character in two, even where the upstream does', async () => {
+    const bytes = Buffer.from(`data: {"choices":[{"delta":{"content":"你好😀é"}}]}\n\n${END}`)
+    const upstream = await startUpstream(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const byte of bytes) {
+        response.write(Buffer.from([byte]))
+        await wait(1)
+      }
+      response.end()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    let text = ''
+    // Each chunk alone, the way two of the chat UIs decode.
+    for await (const chunk of response.body ?? []) text += new TextDecoder().decode(chunk)
+    expect(text).toBe(bytes.toString())
+  })
+
+  it('reads a stream that came in one piece', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(DELTA.repeat(100) + END)
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    expect(await collectSse(response)).toHaveLength(102)
+  })
+
+  it('passes one event of several megabytes', async () => {
+    const event = `data: {"b64_json":"${'A'.repeat(5_000_000)}"}\n\n`
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event + END)
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    expect(await response.text()).toBe(event + END)
+  })
+})
