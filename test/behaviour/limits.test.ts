@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest'
+
+import { startGateway } from '../helpers/gateway.ts'
+import { echo, startUpstream } from '../helpers/upstream.ts'
+
+describe('requests a minute', () => {
+  it('are counted down in the headers and end in a 429 that says when to come back', async () => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { RATE_LIMIT_PER_MINUTE: '2' },
+    })
+    const first = await gateway.fetch('/v1/models')
+    expect(first.headers.get('x-ratelimit-limit-requests')).toBe('2')
+    expect(first.headers.get('x-ratelimit-remaining-requests')).toBe('1')
+    expect(first.headers.get('x-ratelimit-reset-requests')).toMatch(/^\d+s$/)
+    await gateway.fetch('/v1/models')
+
+    const limited = await gateway.fetch('/v1/models')
+    expect(limited.status).toBe(429)
+    const retryAfter = limited.headers.get('retry-after') ?? ''
+    expect(retryAfter).toMatch(/^\d+$/)
+    expect(Number(retryAfter)).toBeGreaterThan(0)
+    expect(Number(retryAfter)).toBeLessThanOrEqual(60)
+    expect(Number(limited.headers.get('retry-after-ms'))).toBeLessThanOrEqual(60_000)
+    expect(limited.headers.get('x-should-retry')).toBeNull()
+    expect(limited.headers.get('x-ratelimit-remaining-requests')).toBe('0')
+    const text = await limited.text()
+    expect(JSON.parse(text)).toMatchObject({
+      error: { type: 'rate_limit_error', code: 'rate_limit_exceeded', param: null },
+    })
+    expect(text).not.toMatch(/quota|billing/i)
+    expect(upstream.received).toHaveLength(2)
+  })
+
+  it('are those of one client, whatever other clients do', async () => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { RATE_LIMIT_PER_MINUTE: '1', CLIENT_TOKENS: 'alice:ks-test-alice,bob:ks-test-bob' },
+    })
+    expect((await gateway.fetch('/v1/models')).status).toBe(200)
+    expect((await gateway.fetch('/v1/models')).status).toBe(429)
+    const headers = { authorization: 'Bearer ks-test-bob' }
+    expect((await gateway.fetch('/v1/models', { headers })).status).toBe(200)
+  })
+
+  it('count every spelling of a path and every way to send the token as one', async () => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { RATE_LIMIT_PER_MINUTE: '3' },
+    })
+    const headers = { authorization: '', 'x-api-key': gateway.token }
+    expect((await gateway.fetch('/v1/models')).status).toBe(200)
+    expect((await gateway.fetch('//v1/%6dodels/')).status).toBe(200)
+    expect((await gateway.fetch('/models', { method: 'HEAD', headers })).status).toBe(200)
+    expect((await gateway.fetch('/v1/v1/models', { headers })).status).toBe(429)
+  })
+
+  it('count once a request that fails', async () => {
+    const gateway = await startGateway({
+      upstream: 'http://127.0.0.1:9',
+      env: { RATE_LIMIT_PER_MINUTE: '2' },
+    })
+    expect((await gateway.fetch('/v1/models')).status).toBe(502)
+    expect((await gateway.fetch('/v1/models')).status).toBe(502)
+    expect((await gateway.fetch('/v1/models')).status).toBe(429)
+  })
+})
+
+describe('requests in flight', () => {
+  const STREAM = {
+    method: 'POST',
+    body: '{"stream":true}',
+    headers: { 'content-type': 'application/json' },
+  }
+
+  it('end in a 429 when all places are taken', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {}\n\n')
+    })
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { CONCURRENCY_LIMIT: '2' },
+    })
+    const running = [
+      await gateway.fetch('/v1/chat/completions', STREAM),
+      await gateway.fetch('/v1/chat/completions', STREAM),
+    ]
+    const refused = await gateway.fetch('/v1/chat/completions', STREAM)
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await refused.json()).toMatchObject({ error: { code: 'rate_limit_exceeded' } })
+    await Promise.all(running.map(({ body }) => body?.cancel()))
+  })
+
+  it.each([
+    ['a whole answer', (response: { end(text: string): void }) => response.end('{}')],
+    [
+      'a broken one',
+      (response: { socket: { resetAndDestroy(): void } | null }) =>
+        response.socket?.resetAndDestroy(),
+    ],
+  ])('are free again with the last byte of %s', async (_how, answer) => {
+    const upstream = await startUpstream((_request, response) => void answer(response))
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { CONCURRENCY_LIMIT: '1' },
+    })
+    for (let i = 0; i < 20; i++) {
+      const response = await gateway.fetch('/v1/models')
+      await response.text()
+      expect(response.status).not.toBe(429)
+    }
+  })
+
+  it('are free again after a body that was refused', async () => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { CONCURRENCY_LIMIT: '1' },
+    })
+    for (let i = 0; i < 5; i++) {
+      const response = await gateway.fetch('/v1/chat/completions', { ...STREAM, body: '{"a"' })
+      expect(response.status).toBe(400)
+    }
+  })
+})

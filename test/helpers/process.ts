@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+import { onTestFinished } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface KeystowProcess {
+  readonly child: ChildProcess
+  /** Everything written so far. */
+  stdout(): string
+  stderr(): string
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals | null>
+  /** Resolves once the text has been written to either output. */
+  waitFor(text: string | RegExp): Promise<void>
+}
+
+interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly args?: readonly string[]
+  readonly script?: string
+}
+
+/** Runs a script of the repository as its own process with nothing but the given environment; ends with the test. */
+export function startProcess(options: StartOptions = {}): KeystowProcess {
+  const { env = {}, args = [], script = 'src/server.ts' } = options
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  const waiting = new Set<() => void>()
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (chunk: Buffer) => {
+      output[name] += chunk.toString()
+      for (const look of waiting) look()
+    })
+  }
+  const exited = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once('close', (code, signal) => resolve(code ?? signal))
+  })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await exited
+  })
+  return {
+    child,
+    exited,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    waitFor(text) {
+      return new Promise((resolve, reject) => {
+        const look = (): void => {
+          const all = output.stdout + output.stderr
+          if (typeof text === 'string' ? !all.includes(text) : !text.test(all)) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+        void exited.then(() => {
+          look()
+          reject(
+            new Error(`ended without writing ${String(text)}:\n${output.stdout}${output.stderr}`),
+          )
+        })
+      })
+    },
+  }
+}
+
+/** The port that a process says it listens on. */
+export async function listeningPort(keystow: KeystowProcess): Promise<number> {
+  await keystow.waitFor(/listening at http:\/\/[^"]*:\d+/)
+  return Number(/listening at http:\/\/[^"]*:(\d+)/.exec(keystow.stdout())?.[1])
+}

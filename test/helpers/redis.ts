@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { onTestFinished } from 'vitest'
+
+import { findProgram } from './programs.ts'
+
+export const redisServer = findProgram('redis-server')
+
+export interface Redis {
+  readonly url: string
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** A redis-server of its own on a free port, without persistence; ends with the test. */
+export async function startRedis(): Promise<Redis> {
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'keystow-redis-'))
+  let child: ChildProcess | undefined
+
+  async function stop(): Promise<void> {
+    const running = child
+    child = undefined
+    if (running === undefined) return
+    const exited = new Promise((resolve) => running.once('exit', resolve))
+    running.kill('SIGKILL')
+    await exited
+  }
+
+  async function start(): Promise<void> {
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
+    const started = spawn(redisServer ?? 'redis-server', args, {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    child = started
+    await new Promise<void>((resolve, reject) => {
+      started.once('exit', () => reject(new Error('redis-server ended')))
+      started.stdout.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes('Ready to accept connections')) resolve()
+      })
+    })
+  }
+
+  await start()
+  onTestFinished(async () => {
+    await stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return { url: `redis://127.0.0.1:${port}`, start, stop }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
