@@ -25,9 +25,12 @@ export function listenForRawRequests(server: Server): void {
   server.on('checkContinue', pass)
   server.on('checkExpectation', (_request, response: ServerResponse) => {
     const { status, body } = describe(new KeystowError('expectationFailed'))
-    response
-      .writeHead(status, { 'content-type': 'application/json', connection: 'close' })
-      .end(body)
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    }
+    response.writeHead(status, headers).end(body)
   })
   server.on('connect', (_request, socket: Socket) => {
     socket.on('error', () => socket.destroy())

@@ -16,6 +16,14 @@ const tree = (prefix: string): ClosedPath => ({
   openedBy: prefix,
 })
 
+/** What Keystow answers itself below a closed path, exactly as it is routed: any other spelling is not its own. */
+const OWN_ANSWERS: ReadonlySet<string> = new Set([
+  'GET /v1/dashboard/billing/subscription',
+  'GET /v1/dashboard/billing/usage',
+  'HEAD /v1/dashboard/billing/subscription',
+  'HEAD /v1/dashboard/billing/usage',
+])
+
 const READS_AND_DELETES = ['GET', 'HEAD', 'DELETE']
 
 const CLOSED_PATHS: readonly ClosedPath[] = [
@@ -65,6 +73,7 @@ export function findClosedPath(
   path: string,
   openPaths: readonly string[],
 ): string | undefined {
+  if (OWN_ANSWERS.has(`${method} ${path}`)) return undefined
   const folded = path.toLowerCase()
   const closed = CLOSED_PATHS.find(
     (entry) => (entry.methods?.includes(method) ?? true) && entry.path.test(folded),
