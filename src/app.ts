@@ -1,10 +1,7 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import type { Dispatcher } from 'undici'
 
 import { createTokenClients } from './clients/token-clients.ts'
 import type { Config } from './config/config.ts'
-import type { Drain } from './drain.ts'
-import type { Metrics } from './metrics.ts'
 import concurrency from './plugins/concurrency.ts'
 import cors from './plugins/cors.ts'
 import drainRequests from './plugins/drain.ts'
@@ -21,16 +18,7 @@ import { listenForRawRequests, sendRawError } from './raw-http.ts'
 import admin from './routes/admin.ts'
 import billing from './routes/billing.ts'
 import health from './routes/health.ts'
-import type { LimitStore } from './stores/limit-store.ts'
-
-/** What lives longer than one request and is made by the process. */
-export interface Services {
-  readonly logger: FastifyBaseLogger
-  readonly dispatcher: Dispatcher
-  readonly limitStore: LimitStore
-  readonly metrics: Metrics
-  readonly drain: Drain
-}
+import type { Services } from './services.ts'
 
 const BYTES_PER_MIB = 1024 * 1024
 
@@ -39,7 +27,8 @@ const REQUEST_TIMEOUT_MS = 300_000
 
 /** The application: what a request meets, in the order in which it meets it. */
 export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
-  const { logger, dispatcher, limitStore, metrics, drain } = services
+  const { dispatcher, limitStore, metrics, drain } = services
+  const logger: FastifyBaseLogger = services.logger
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),

@@ -6,11 +6,7 @@ import { config as loadDotenv } from 'dotenv'
 import { buildApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { parseConfig } from './config/load.ts'
-import { createDrain } from './drain.ts'
-import { createLimitStore } from './limits/create-limit-store.ts'
-import { createLogger } from './logger.ts'
-import { createMetrics } from './metrics.ts'
-import { createUpstreamClient } from './proxy/upstream-client.ts'
+import { createServices } from './services.ts'
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78
@@ -42,23 +38,16 @@ function failConfig(problems: readonly string[]): never {
 }
 
 async function serve(settings: Config): Promise<void> {
-  const logger = createLogger({
-    level: settings.logLevel,
-    secrets: settings.credentials,
-    destination: process.stdout.isTTY ? await createPrettyStream() : undefined,
-  })
-  const metrics = createMetrics()
-  const drain = createDrain()
-  const limitStore = createLimitStore(settings, { logger, metrics })
-  const dispatcher = createUpstreamClient({
-    connections: settings.upstreamConnections,
-    connectTimeoutMs: settings.upstreamConnectTimeoutMs,
-  })
-  const app = await buildApp(settings, { logger, metrics, drain, limitStore, dispatcher })
+  const services = createServices(
+    settings,
+    process.stdout.isTTY ? await createPrettyStream() : undefined,
+  )
+  const { logger, drain } = services
+  const app = await buildApp(settings, services)
 
   async function close(): Promise<void> {
     await app.close()
-    await Promise.all([limitStore.close(), dispatcher.destroy()])
+    await services.close()
   }
 
   let isStopping = false

@@ -34,7 +34,7 @@ describe('a client that leaves', () => {
       .then((response) => response.text())
     await arrived.promise
     leave.abort()
-    await expect(answer).rejects.toThrow()
+    await expect(answer).rejects.toThrow('aborted')
     await upstream.received[0]?.closed
     const line = await gateway.waitForLine(() => true)
     expect(line).toMatchObject({ status: 499, ending: 'cancelled', client: 'alice' })

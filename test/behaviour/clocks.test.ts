@@ -55,7 +55,7 @@ describe('the clocks', () => {
       env: { UPSTREAM_IDLE_TIMEOUT_MS: '100' },
     })
     const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
-    await expect(response.text()).rejects.toThrow()
+    await expect(response.text()).rejects.toThrow('terminated')
   })
 
   it('let a stream live on as long as events come', async () => {

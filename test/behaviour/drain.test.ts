@@ -99,6 +99,6 @@ describe('SIGTERM', () => {
     await keystow.waitFor('"draining"')
     keystow.child.kill('SIGTERM')
     expect(await keystow.exited).toBe(1)
-    await expect(running.text()).rejects.toThrow()
+    await expect(running.text()).rejects.toThrow('terminated')
   })
 })

@@ -88,7 +88,10 @@ describe('an error of Keystow', () => {
 })
 
 describe('a body', () => {
-  async function post(body: BodyInit, headers: Record<string, string> = JSON_HEADERS) {
+  async function post(
+    body: NonNullable<RequestInit['body']>,
+    headers: Record<string, string> = JSON_HEADERS,
+  ) {
     const upstream = await startUpstream(echo)
     const gateway = await startGateway({ upstream: upstream.origin, env: { BODY_LIMIT_MB: '1' } })
     const init = { method: 'POST', headers, body, duplex: 'half' } as const

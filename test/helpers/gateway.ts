@@ -5,12 +5,9 @@ import { onTestFinished } from 'vitest'
 
 import { buildApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { createDrain, type Drain } from '../../src/drain.ts'
-import { createLimitStore } from '../../src/limits/create-limit-store.ts'
-import { createLogger } from '../../src/logger.ts'
-import { createMetrics, type Metrics } from '../../src/metrics.ts'
-import { createUpstreamClient } from '../../src/proxy/upstream-client.ts'
-import type { LimitStore } from '../../src/stores/limit-store.ts'
+import type { Drain } from '../../src/drain.ts'
+import type { Metrics } from '../../src/metrics.ts'
+import { createServices } from '../../src/services.ts'
 
 export const TEST_CREDENTIAL = 'hk-test-0123456789abcdefghijklmnopqrstuvwxyz012345678'
 export const TEST_TOKEN = 'ks-test-alice'
@@ -23,7 +20,6 @@ export interface Gateway {
   readonly token: string
   readonly drain: Drain
   readonly metrics: Metrics
-  readonly limitStore: LimitStore
   /** Everything logged so far, as text. */
   log(): string
   /** The log lines of requests so far. */
@@ -59,26 +55,16 @@ export async function startGateway({ upstream, env = {}, yaml }: GatewayOptions)
   if (config === undefined) throw new Error(problems.join('\n'))
 
   const log = createLogSink()
-  const logger = createLogger({
-    level: config.logLevel,
-    secrets: config.credentials,
-    destination: log.stream,
-  })
-  const metrics = createMetrics()
-  const drain = createDrain()
-  const limitStore = createLimitStore(config, { logger, metrics })
-  const dispatcher = createUpstreamClient({
-    connections: config.upstreamConnections,
-    connectTimeoutMs: config.upstreamConnectTimeoutMs,
-  })
-  const app = await buildApp(config, { logger, metrics, drain, limitStore, dispatcher })
+  const services = createServices(config, log.stream)
+  const { drain, metrics } = services
+  const app = await buildApp(config, services)
   const origin = await app.listen({ host: config.host, port: config.port })
   const port = Number(new URL(origin).port)
   const sockets: Socket[] = []
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy()
     await app.close()
-    await Promise.all([limitStore.close(), dispatcher.destroy()])
+    await services.close()
   })
 
   return {
@@ -87,7 +73,6 @@ export async function startGateway({ upstream, env = {}, yaml }: GatewayOptions)
     token: TEST_TOKEN,
     drain,
     metrics,
-    limitStore,
     log: log.text,
     requestLines: log.requestLines,
     waitForLine: log.waitForLine,

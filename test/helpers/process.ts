@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { onTestFinished } from 'vitest'
@@ -20,13 +23,15 @@ interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
   readonly script?: string
+  /** The folder it runs in; an empty one when absent, so that no developer's .env counts. */
+  readonly cwd?: string
 }
 
 /** Runs a script of the repository as its own process with nothing but the given environment; ends with the test. */
 export function startProcess(options: StartOptions = {}): KeystowProcess {
   const { env = {}, args = [], script = 'src/server.ts' } = options
-  const child = spawn(process.execPath, [script, ...args], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [join(ROOT, script), ...args], {
+    cwd: options.cwd ?? mkdtempSync(join(tmpdir(), 'keystow-cwd-')),
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

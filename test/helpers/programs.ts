@@ -10,6 +10,7 @@ export const PROGRAMS = {
   javac: 'openjdk-17-jdk-headless',
   php: 'php-cli',
   python3: 'python3-requests',
+  openssl: 'openssl',
   'redis-server': 'redis-server',
 } as const
 

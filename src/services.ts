@@ -1,0 +1,42 @@
+import type { DestinationStream, Logger } from 'pino'
+import type { Dispatcher } from 'undici'
+
+import type { Config } from './config/config.ts'
+import { createDrain, type Drain } from './drain.ts'
+import { createLimitStore } from './limits/create-limit-store.ts'
+import { createLogger } from './logger.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { createUpstreamClient } from './proxy/upstream-client.ts'
+import type { LimitStore } from './stores/limit-store.ts'
+
+/** What lives longer than one request. */
+export interface Services {
+  readonly logger: Logger
+  readonly dispatcher: Dispatcher
+  readonly limitStore: LimitStore
+  readonly metrics: Metrics
+  readonly drain: Drain
+  /** Closes the connections to the upstream and the store. */
+  close(): Promise<void>
+}
+
+/** Makes the services that the settings ask for; lines of the log go to standard output without a destination. */
+export function createServices(config: Config, destination?: DestinationStream): Services {
+  const logger = createLogger({ level: config.logLevel, secrets: config.credentials, destination })
+  const metrics = createMetrics()
+  const limitStore = createLimitStore(config, { logger, metrics })
+  const dispatcher = createUpstreamClient({
+    connections: config.upstreamConnections,
+    connectTimeoutMs: config.upstreamConnectTimeoutMs,
+  })
+  return {
+    logger,
+    metrics,
+    limitStore,
+    dispatcher,
+    drain: createDrain(),
+    async close() {
+      await Promise.all([limitStore.close(), dispatcher.destroy()])
+    },
+  }
+}

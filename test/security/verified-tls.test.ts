@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { findProgram } from '../helpers/programs.ts'
+import { listeningPort, startProcess } from '../helpers/process.ts'
+
+// @fastify/reply-from 12.6.5 sets rejectUnauthorized to false when nothing is said (its lib/request.js): the
+// credential would be handed to whoever answers on the upstream's address with a certificate of their own.
+
+const openssl = findProgram('openssl')
+
+interface Certificate {
+  readonly key: string
+  readonly cert: string
+  readonly certFile: string
+}
+
+function createCertificate(subjectAltName: string, days = '2'): Certificate {
+  const folder = mkdtempSync(join(tmpdir(), 'keystow-tls-'))
+  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+  ]
+  const names = ['-subj', '/CN=test', '-addext', `subjectAltName=${subjectAltName}`, '-days', days]
+  execFileSync(openssl ?? 'openssl', [...args, ...names, '-keyout', keyFile, '-out', certFile], {
+    stdio: 'ignore',
+  })
+  return { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8'), certFile }
+}
+
+async function callThrough(
+  certificate: Certificate,
+  env: Readonly<Record<string, string>>,
+): Promise<{ status: number; requests: number }> {
+  let requests = 0
+  const server = createServer(certificate, (_request, response) => {
+    requests++
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => server.closeAllConnections())
+  const { port } = server.address() as AddressInfo
+  const keystow = startProcess({
+    env: {
+      PORT: '0',
+      UPSTREAM_URL: `https://127.0.0.1:${port}`,
+      UPSTREAM_API_KEY: TEST_CREDENTIAL,
+      CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+      ...env,
+    },
+  })
+  const headers = { authorization: `Bearer ${TEST_TOKEN}` }
+  const url = `http://127.0.0.1:${await listeningPort(keystow)}/v1/models`
+  const { status } = await fetch(url, { headers })
+  server.close()
+  return { status, requests }
+}
+
+describe.skipIf(openssl === undefined)('an upstream with a certificate', () => {
+  it('that is trusted is called', async () => {
+    const certificate = createCertificate('IP:127.0.0.1')
+    const env = { NODE_EXTRA_CA_CERTS: certificate.certFile }
+    expect(await callThrough(certificate, env)).toEqual({ status: 200, requests: 1 })
+  })
+
+  it('that nobody signed gets no request', async () => {
+    const certificate = createCertificate('IP:127.0.0.1')
+    expect(await callThrough(certificate, {})).toEqual({ status: 502, requests: 0 })
+  })
+
+  it('of another name gets no request', async () => {
+    const certificate = createCertificate('DNS:other.example')
+    const env = { NODE_EXTRA_CA_CERTS: certificate.certFile }
+    expect(await callThrough(certificate, env)).toEqual({ status: 502, requests: 0 })
+  })
+
+  it('gets no request even where the environment turns verification off', async () => {
+    const certificate = createCertificate('IP:127.0.0.1')
+    const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+    expect(await callThrough(certificate, env)).toEqual({ status: 502, requests: 0 })
+  })
+})
