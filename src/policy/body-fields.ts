@@ -111,15 +111,12 @@ export function createBodyFieldScanner(): BodyFieldScanner {
     if (closers.length !== 1) return
     const text = takeCapture()
     const value = text === undefined ? undefined : parseScalar(`"${text}"`)
-    if (expected === 'key') {
-      isEmpty = false
-      key = typeof value === 'string' ? value : undefined
-      expected = 'colon'
-      if (text !== undefined && value === undefined) refusal = MALFORMED
-      else if (key !== undefined) refusal = checkName(key, found)
-    } else {
-      endValue(value)
-    }
+    if (text !== undefined && value === undefined) refusal = MALFORMED
+    if (expected !== 'key') return endValue(value)
+    isEmpty = false
+    key = typeof value === 'string' ? value : undefined
+    expected = 'colon'
+    if (key !== undefined) refusal = checkName(key, found)
   }
 
   function endValue(value: unknown): void {

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+
+import { parseConfig } from '../../src/config/load.ts'
+import { nearestKey } from '../../src/config/nearest-key.ts'
+
+const BASE = { UPSTREAM_API_KEY: 'hk-test-key', CLIENT_TOKENS: 'alice:ks-test-alice' }
+
+const parse = (env: Record<string, string> = {}, yaml?: string) =>
+  parseConfig({ ...BASE, ...env }, yaml === undefined ? undefined : { name: 'k.yaml', text: yaml })
+
+describe('settings', () => {
+  it('have the documented defaults', () => {
+    expect(parse().config).toMatchObject({
+      upstreamUrl: 'https://api.openai-hk.com',
+      host: '127.0.0.1',
+      port: 8787,
+      openAccess: false,
+      allowedOrigins: [],
+      rateLimitPerMinute: 60,
+      concurrencyLimit: 16,
+      bodyLimitMb: 32,
+      redisFailureMode: 'open',
+      dataDir: 'data',
+      upstreamConnectTimeoutMs: 5000,
+      upstreamFirstByteTimeoutMs: 600_000,
+      upstreamIdleTimeoutMs: 120_000,
+      sseHeartbeatMs: 15_000,
+      drainTimeoutMs: 30_000,
+      logLevel: 'info',
+    })
+  })
+
+  it('come from the YAML, and the environment is stronger', () => {
+    const yaml = 'port: 9000\nallowedOrigins: [https://a.example]\nrateLimitPerMinute: 5\n'
+    const { config } = parse({ PORT: '9001' }, yaml)
+    expect(config).toMatchObject({
+      port: 9001,
+      allowedOrigins: ['https://a.example'],
+      rateLimitPerMinute: 5,
+    })
+  })
+
+  it('take an empty variable for an unset one', () => {
+    expect(parse({ PORT: '', REDIS_URL: '', OPEN_ACCESS: '' }).config).toMatchObject({ port: 8787 })
+  })
+
+  it('are frozen, and print no secret', () => {
+    const { config } = parse({ ADMIN_TOKEN: 'ks-test-admin' })
+    expect(Object.isFrozen(config)).toBe(true)
+    const printed = JSON.stringify(config)
+    expect(printed).not.toContain('hk-test-key')
+    expect(printed).not.toContain('ks-test-a')
+  })
+
+  it('repeat no value that may hold a password', () => {
+    const { problems } = parse({
+      REDIS_URL: 'http://user:hunter2@host',
+      UPSTREAM_URL: 'https://u:hunter2@h',
+    })
+    expect(problems).toHaveLength(2)
+    expect(problems?.join('\n')).not.toContain('hunter2')
+  })
+
+  it('refuse secrets in the YAML', () => {
+    expect(parse({}, 'redisUrl: redis://:hunter2@host\n').problems?.[0]).toMatch(
+      /^redisUrl: holds a password/,
+    )
+    expect(parse({}, 'upstreamApiKey: hk-test\n').problems?.[0]).toMatch(/is not a setting/)
+  })
+
+  it.each([
+    'hk-xxxxxx',
+    'hk-替换为你的key',
+    'hk-你的key',
+    'hk-your-key',
+    'changeme',
+    '<key>',
+    'hk-…',
+  ])('refuse the sample %s', (sample) => {
+    expect(parse({ UPSTREAM_API_KEY: sample }).problems?.[0]).toMatch(/is a sample/)
+  })
+
+  it.each(['hk test', 'hk-test\r\nx: y', 'hk-tést'])(
+    'refuse a key that cannot be a header',
+    (key) => {
+      const { problems } = parse({ UPSTREAM_API_KEY: key })
+      expect(problems?.[0]).toMatch(/cannot stand in a header/)
+      expect(problems?.[0]).not.toContain(key)
+    },
+  )
+
+  it.each([
+    ['routes: { a: { prefix: /v1/x } }', /overlaps \/v1/],
+    ['routes: { a: { prefix: /a }, b: { prefix: /a/b } }', /overlaps \/a/],
+    ['routes: { a: { prefix: /a/ } }', /give a path such as/],
+    ['routes: { a: { prefix: /a, template: Bearer } }', /put \{credential\}/],
+    [
+      'routes: { a: { prefix: /a, upstream: "http://example.com", credentialEnv: A_KEY } }',
+      /plain HTTP/,
+    ],
+    ['routes: { a: { prefix: /a, credentialEnv: A_KEY } }', /A_KEY: is not set/],
+    ['routes: { a: { prefx: /a } }', /routes\.a\.prefx: is not a setting; did you mean prefix\?/],
+    ['clients: [{ id: a, tokenHash: abc }]', /64 hex digits/],
+    ['clients: [{ id: "a b", tokenHash: abc }]', /letters, digits/],
+    ['openPaths: files', /openPaths/],
+    ['[]', /is not a list of settings/],
+    ['host: ', undefined],
+    ['routes:', undefined],
+    ['', undefined],
+  ])('of the YAML %s', (yaml, problem) => {
+    const { problems } = parse({}, yaml)
+    if (problem === undefined) expect(problems).toBeUndefined()
+    else expect(problems?.join('\n')).toMatch(problem)
+  })
+})
+
+describe('nearestKey', () => {
+  it.each([
+    ['rateLimitPerMinut', 'rateLimitPerMinute'],
+    ['RATELIMITPERMINUTE', 'rateLimitPerMinute'],
+    ['prot', 'port'],
+    ['somethingElse', undefined],
+  ])('finds for %s %s', (typed, nearest) => {
+    expect(nearestKey(typed, ['port', 'host', 'rateLimitPerMinute'])).toBe(nearest)
+  })
+})
