@@ -21,11 +21,11 @@ export interface Gateway {
   readonly drain: Drain
   readonly metrics: Metrics
   /** Everything logged so far, as text. */
-  log(): string
+  readonly log: () => string
   /** The log lines of requests so far. */
-  requestLines(): LogLine[]
+  readonly requestLines: () => LogLine[]
   /** Resolves with the first line about a request that the test accepts. */
-  waitForLine(accept: (line: LogLine) => boolean): Promise<LogLine>
+  readonly waitForLine: (accept: (line: LogLine) => boolean) => Promise<LogLine>
   /** `fetch` with the client token. */
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A raw connection to it, closed with the test. */
@@ -112,7 +112,7 @@ function createLogSink() {
         done()
       },
     }),
-    waitForLine(accept: (line: LogLine) => boolean): Promise<LogLine> {
+    waitForLine: (accept: (line: LogLine) => boolean): Promise<LogLine> => {
       return new Promise((resolve) => {
         const look = (): void => {
           const line = requestLines().find(accept)

@@ -4,9 +4,10 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
 
 import { onTestFinished } from 'vitest'
+
+import { portOf } from './port.ts'
 
 export interface Upstream {
   readonly origin: string
@@ -47,8 +48,7 @@ export async function startServer(listener: RequestListener): Promise<string> {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   })
-  const { port } = server.address() as AddressInfo
-  return `http://127.0.0.1:${port}`
+  return `http://127.0.0.1:${portOf(server)}`
 }
 
 /** Answers with what it received, as JSON. */

@@ -102,7 +102,7 @@ describe('the body field scanner', () => {
         ...(typeof stream === 'boolean' && { stream }),
         ...(typeof n === 'number' && { n }),
       }
-      expect(fields, text).toEqual(expected)
+      expect({ text, fields }).toEqual({ text, fields: expected })
     }
   })
 

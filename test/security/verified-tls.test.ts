@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { portOf } from '../helpers/port.ts'
 import { findProgram } from '../helpers/programs.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 
@@ -52,7 +52,7 @@ async function callThrough(
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => server.closeAllConnections())
-  const { port } = server.address() as AddressInfo
+  const port = portOf(server)
   const keystow = startProcess({
     env: {
       PORT: '0',
