@@ -24,7 +24,7 @@ describe('a client that leaves', () => {
   ])('cancels the upstream request %s', async (_when, body, handler) => {
     const arrived = Promise.withResolvers<void>()
     const upstream = await startUpstream((request, response) => {
-      handler(request, response)
+      void handler(request, response)
       arrived.resolve()
     })
     const gateway = await startGateway({ upstream: upstream.origin })

@@ -15,7 +15,7 @@ interface Running {
   readonly keystow: KeystowProcess
   readonly port: number
   /** Lets the upstream end all its streams. */
-  endStreams(): void
+  readonly endStreams: () => void
 }
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<Running> {

@@ -92,7 +92,7 @@ describe('requests in flight', () => {
     expect(refused.status).toBe(429)
     expect(refused.headers.get('retry-after')).toBe('1')
     expect(await refused.json()).toMatchObject({ error: { code: 'rate_limit_exceeded' } })
-    await Promise.all(running.map(({ body }) => body?.cancel()))
+    for (const { body } of running) await body?.cancel()
   })
 
   it.each([
@@ -103,7 +103,7 @@ describe('requests in flight', () => {
         response.socket?.resetAndDestroy(),
     ],
   ])('are free again with the last byte of %s', async (_how, answer) => {
-    const upstream = await startUpstream((_request, response) => void answer(response))
+    const upstream = await startUpstream((_request, response) => answer(response))
     const gateway = await startGateway({
       upstream: upstream.origin,
       env: { CONCURRENCY_LIMIT: '1' },

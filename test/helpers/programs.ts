@@ -16,6 +16,8 @@ export const PROGRAMS = {
 
 export type Program = keyof typeof PROGRAMS
 
+export const isProgram = (name: string): name is Program => name in PROGRAMS
+
 /**
  * The program's path, or undefined when it is not installed. Under `CI=true` a missing program is an
  * error: a skipped test must not look green there.

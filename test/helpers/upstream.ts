@@ -22,7 +22,7 @@ export interface ReceivedRequest {
   readonly closed: Promise<void>
 }
 
-export type Handler = (request: ReceivedRequest, response: ServerResponse) => void
+export type Handler = (request: ReceivedRequest, response: ServerResponse) => unknown
 
 /** An upstream of a few lines, for what the built-in one does not do; ends with the test. */
 export async function startUpstream(handle: Handler): Promise<Upstream> {
@@ -34,7 +34,7 @@ export async function startUpstream(handle: Handler): Promise<Upstream> {
       const closed = new Promise<void>((resolve) => response.once('close', resolve))
       const request = { message, body: Buffer.concat(chunks), closed }
       received.push(request)
-      handle(request, response)
+      void handle(request, response)
     })
   })
   return { origin, received }

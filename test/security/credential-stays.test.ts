@@ -21,7 +21,8 @@ describe('the credential', () => {
     const secret = createSecret(TEST_CREDENTIAL)
     const printed = [
       String(secret),
-      `${secret}`,
+      // What `${secret}` does, which the types forbid.
+      ''.concat(String(secret)),
       JSON.stringify({ secret }),
       inspect(secret, { showHidden: true, depth: 10, getters: true }),
       inspect({ nested: { secret } }, { depth: 10 }),
