@@ -15,7 +15,7 @@ export interface AnswerWriter {
 }
 
 /**
- * For JSON, audio, images and event streams of no known family. An answer that breaks off is aborted: the
+ * For JSON, audio and images. An answer that breaks off is aborted: the
  * client sees a broken connection, never a short body that looks whole.
  */
 export function createOpaqueWriter(response: ServerResponse): AnswerWriter {

@@ -15,11 +15,14 @@ const MARK_WINDOW_BYTES = 64
 const NO_BYTES = Buffer.alloc(0)
 
 /**
- * For event streams of a known family: forwards every chunk in the turn in which it came, never cuts a
- * character in two (two chat UIs decode each chunk alone), and ends a stream that broke off with an error
- * that its clients understand. A clean end is never made up.
+ * For event streams: forwards every chunk in the turn in which it came and never cuts a character in two (two
+ * chat UIs decode each chunk alone). A stream of a known form that broke off ends with an error that its
+ * clients understand, any other with a broken connection. A clean end is never made up.
  */
-export function createEventStreamWriter(response: ServerResponse, form: StreamForm): AnswerWriter {
+export function createEventStreamWriter(
+  response: ServerResponse,
+  form: StreamForm | undefined,
+): AnswerWriter {
   /** Up to three bytes of a character whose rest has not come. */
   let held: Buffer | undefined
   let isAtEventEnd = true
@@ -30,11 +33,15 @@ export function createEventStreamWriter(response: ServerResponse, form: StreamFo
 
   function observe(chunk: Buffer): void {
     const seen = cutEvent.length === 0 ? chunk : Buffer.concat([cutEvent, chunk])
-    isFinished ||= form.isFinish(seen)
-    if (form.endMark !== '') isEnded ||= seen.subarray(-MARK_WINDOW_BYTES).includes(form.endMark)
+    if (form !== undefined) observeEnd(seen, form)
     isAtEventEnd = endsEvent(seen)
     // A copy: the chunk is a view of the socket's read buffer, which would be kept alive whole.
     cutEvent = isAtEventEnd ? NO_BYTES : Buffer.from(seen.subarray(-MARK_WINDOW_BYTES))
+  }
+
+  function observeEnd(seen: Buffer, { endMark, isFinish }: StreamForm): void {
+    isFinished ||= isFinish(seen)
+    if (endMark !== '') isEnded ||= seen.subarray(-MARK_WINDOW_BYTES).includes(endMark)
   }
 
   function write(chunk: Buffer): boolean {
@@ -48,6 +55,7 @@ export function createEventStreamWriter(response: ServerResponse, form: StreamFo
   }
 
   function fail(error: KeystowError): void {
+    if (form === undefined) return void response.destroy()
     if (!isEnded) response.write((isAtEventEnd ? '' : '\n\n') + form.errorFrames(error))
     response.end()
   }
@@ -57,9 +65,9 @@ export function createEventStreamWriter(response: ServerResponse, form: StreamFo
     fail,
     end() {
       if (held !== undefined) response.write(held)
-      const isWhole = isEnded || isFinished
+      const isWhole = form === undefined || isEnded || isFinished
       if (!isWhole) fail(new KeystowError('upstreamUnavailable'))
-      else response.end(isEnded ? undefined : form.endFrame)
+      else response.end(isEnded ? undefined : form?.endFrame)
       return isWhole
     },
     beat() {

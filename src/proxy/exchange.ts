@@ -123,10 +123,11 @@ export function startExchange(options: ExchangeOptions): Exchange {
         if (isOver || status < 200) return
         clearTimeout(firstByteTimer)
         const head = readUpstreamHead(toRawHeaders(rawHeaders), request.origin)
-        const isFormed = head.isEventStream && status === 200 && streamForm !== undefined
-        writer = isFormed
-          ? createEventStreamWriter(response, streamForm)
-          : createOpaqueWriter(response)
+        const isReadable = head.contentEncoding === '' || head.contentEncoding === 'identity'
+        writer =
+          head.isEventStream && isReadable
+            ? createEventStreamWriter(response, status === 200 ? streamForm : undefined)
+            : createOpaqueWriter(response)
         response.writeHead(status, [...head.headers, ...options.onHead(status, head)])
         // Behind this read of the socket: a body that came with the head goes out in one write with it.
         queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())

@@ -34,7 +34,14 @@ const UPSTREAM_IDENTITY_HEADERS = [
 ]
 
 /** Headers Keystow sets itself; a second value from the upstream would contradict it. */
-const OWN_HEADERS = ['x-request-id', 'x-accel-buffering', 'vary']
+const OWN_HEADERS = [
+  'vary',
+  'x-accel-buffering',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
+  'x-request-id',
+]
 
 const DROPPED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP_HEADERS,

@@ -6,9 +6,9 @@ export interface StreamForm {
   readonly endMark: string
   readonly endFrame: string
   /** Whether these bytes say that the model has said everything. */
-  isFinish(chunk: Buffer): boolean
+  readonly isFinish: (chunk: Buffer) => boolean
   /** The frames that end a stream with an error. */
-  errorFrames(error: KeystowError): string
+  readonly errorFrames: (error: KeystowError) => string
 }
 
 const CHAT_END_MARK = 'data: [DONE]'

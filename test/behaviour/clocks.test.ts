@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 
 import { describe, expect, it } from 'vitest'
 
-import { startGateway } from '../helpers/gateway.ts'
+import { type Gateway, startGateway } from '../helpers/gateway.ts'
 import { collectSse } from '../helpers/sse.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
@@ -148,6 +149,28 @@ describe('the heart-beat', () => {
     expect(await response.text()).toBe(DELTA + END)
   })
 
+  it.each([
+    ['a stream of no known family', '/v1/images/generations', {}, true],
+    [
+      'a stream that came compressed',
+      '/v1/chat/completions',
+      { 'content-encoding': 'gzip' },
+      false,
+    ],
+  ])('in %s', async (_what, path, headers, isExpected) => {
+    const upstream = await startUpstream(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', ...headers }).flushHeaders()
+      await wait(200)
+      response.end(gzipSync('data: 1\n\n'))
+    })
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { SSE_HEARTBEAT_MS: '50' },
+    })
+    const bytes = await readBytes(gateway, path)
+    expect(bytes.includes(': keep-alive\n\n')).toBe(isExpected)
+  })
+
   it('keeps out of answers that are no stream', async () => {
     const upstream = await startUpstream(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).write('{"a":')
@@ -162,3 +185,14 @@ describe('the heart-beat', () => {
     expect(await response.text()).toBe('{"a":1}')
   })
 })
+
+/** The bytes of an answer as they came; `fetch` would decode them. */
+function readBytes(gateway: Gateway, path: string): Promise<Buffer> {
+  const socket = gateway.connect()
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gateway.token}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+  )
+  return new Promise((resolve) => socket.once('close', () => resolve(Buffer.concat(chunks))))
+}

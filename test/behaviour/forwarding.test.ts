@@ -175,6 +175,23 @@ describe('forwarding', () => {
     expect(response.headers.get('openai-processing-ms')).toBe('12')
   })
 
+  it('tells a client its own limit, not the account’s', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, {
+        'x-ratelimit-limit-requests': '10000',
+        'x-ratelimit-remaining-requests': '9999',
+        'x-ratelimit-reset-requests': '6ms',
+      })
+      response.end('{}')
+    })
+    const env = { RATE_LIMIT_PER_MINUTE: '5' }
+    const gateway = await startGateway({ upstream: upstream.origin, env })
+    const { headers } = await gateway.fetch('/v1/models')
+    expect(headers.get('x-ratelimit-limit-requests')).toBe('5')
+    expect(headers.get('x-ratelimit-remaining-requests')).toBe('4')
+    expect(headers.get('x-ratelimit-reset-requests')).toMatch(/^\d+s$/)
+  })
+
   it('follows no redirect and names no other origin', async () => {
     const upstream = await startUpstream((_request, response) => {
       response.writeHead(307, { location: 'https://elsewhere.example/v1/models' }).end()
