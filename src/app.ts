@@ -39,6 +39,8 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     trustProxy: (address) => typeof address === 'string' && config.isTrustedProxy(address),
     rewriteUrl: createUrlRewriter(createTargetParser(config.families)),
     clientErrorHandler: sendRawError,
+    // Refused like everything else, with a body that says why.
+    http: { requireHostHeader: false },
     forceCloseConnections: true,
   })
   listenForRawRequests(app.server)

@@ -11,6 +11,8 @@ const BY_PARSER_CODE: Readonly<Record<string, ErrorName>> = {
 
 /** Answers what Node could not parse, and closes: where the next request would begin is anybody's guess. */
 export function sendRawError(error: Error & { code?: string }, socket: Socket): void {
+  // More bytes after a request that was the connection's last: its own answer ends the connection.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const name = BY_PARSER_CODE[error.code ?? ''] ?? 'badRequest'
   writeRaw(socket, new KeystowError(name))

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { KeystowError } from '../errors.ts'
+import { framingProblem } from '../policy/framing.ts'
 import type { ParseTarget, Target } from '../policy/request-target.ts'
 import type { RequestRecord } from '../request-record.ts'
 
@@ -48,11 +49,17 @@ export default fp(
   { name: 'record' },
 )
 
-/** Refuses what has no readable path; registered behind CORS, so that a page can read the answer. */
+/** Refuses what cannot be read in one way only; registered behind CORS, so that a page can read the answer. */
 export const refuseUnreadable = fp(
   async function refuseUnreadable(app: FastifyInstance) {
     app.addHook('onRequest', (request, _reply, done) => {
-      done(request.record.target === undefined ? new KeystowError('invalidPath') : undefined)
+      const problem = framingProblem(request.raw)
+      if (problem !== undefined) {
+        // Where the next request would begin is anybody's guess.
+        const headers = { connection: 'close' }
+        return done(new KeystowError('badRequest', { message: problem, headers }))
+      }
+      return done(request.record.target === undefined ? new KeystowError('invalidPath') : undefined)
     })
   },
   { name: 'refuse-unreadable', dependencies: ['record'] },

@@ -78,6 +78,30 @@ describe('an error of Keystow', () => {
     expect(upstream.received).toHaveLength(0)
   })
 
+  it.each([
+    [
+      'HTTP/1.0 with a transfer encoding',
+      'POST /v1/x HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    [
+      'a transfer encoding nobody needs',
+      'POST /v1/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    ],
+    ['no host', 'GET /v1/models HTTP/1.1\r\n\r\n'],
+    ['two hosts', 'GET /v1/models HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n'],
+  ])(
+    'is 400 for %s, which Node lets through, and the connection is closed',
+    async (_what, bytes) => {
+      const upstream = await startUpstream(echo)
+      const gateway = await startGateway({ upstream: upstream.origin })
+      const answer = await sendRaw(gateway, bytes + bytes)
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+      expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1)
+      expect(answer).toContain('"code":"bad_request"')
+      expect(upstream.received).toHaveLength(0)
+    },
+  )
+
   it('closes the connection after TRACE, which is never forwarded', async () => {
     const upstream = await startUpstream(echo)
     const gateway = await startGateway({ upstream: upstream.origin })
