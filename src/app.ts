@@ -65,6 +65,8 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(forward, {
       families: config.families,
       dispatcher,
+      scanner: services.scanner,
+      metrics,
       clocks: {
         firstByteMs: config.upstreamFirstByteTimeoutMs,
         idleMs: config.upstreamIdleTimeoutMs,

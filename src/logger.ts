@@ -1,26 +1,20 @@
 import { type DestinationStream, type Logger, pino, type LoggerOptions } from 'pino'
 
-import type { Secret } from './secret.ts'
+import type { EgressScanner } from './proxy/egress-scan.ts'
 
 interface LoggerSettings {
   readonly level: string
-  /** What must never stand in a line, whoever wrote it. */
-  readonly secrets: readonly Secret[]
+  /** Knows what must never stand in a line, whoever wrote it. */
+  readonly scanner: EgressScanner
   /** Where lines go; standard output when absent. */
   readonly destination?: DestinationStream | undefined
 }
-
-/** Fewer characters could be any word, and blanking them would spoil the log. */
-const MIN_SECRET_LENGTH = 8
 
 /**
  * JSON lines. The first net is that only chosen fields are logged (`request-log.ts`); the second, here, blanks
  * the credential in the finished line: pino's own `redact` knows paths, not texts.
  */
-export function createLogger({ level, secrets, destination }: LoggerSettings): Logger {
-  const values = secrets
-    .map((secret) => secret.reveal())
-    .filter((value) => value.length >= MIN_SECRET_LENGTH)
+export function createLogger({ level, scanner, destination }: LoggerSettings): Logger {
   const options: LoggerOptions = {
     level,
     base: null,
@@ -28,8 +22,7 @@ export function createLogger({ level, secrets, destination }: LoggerSettings): L
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: serializeError },
     hooks: {
-      streamWrite: (line) =>
-        values.reduce((text, value) => text.replaceAll(value, '[redacted]'), line),
+      streamWrite: (line) => scanner.scanText(line),
     },
   }
   return destination === undefined ? pino(options) : pino(options, destination)

@@ -7,6 +7,7 @@ export interface Metrics {
   readonly inFlight: Gauge
   readonly limited: Counter<'limit'>
   readonly limitStoreFailures: Counter
+  readonly redactions: Counter
   readonly limitStoreReady: Gauge
 }
 
@@ -35,6 +36,11 @@ export function createMetrics(): Metrics {
     limitStoreFailures: new Counter({
       name: 'keystow_limit_store_failures_total',
       help: 'Calls that the shared limit store did not answer.',
+      registers,
+    }),
+    redactions: new Counter({
+      name: 'keystow_redactions_total',
+      help: 'Credentials that an upstream tried to give back, each replaced on the way.',
       registers,
     }),
     limitStoreReady: new Gauge({

@@ -6,6 +6,7 @@ import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import type { LimitStore } from './stores/limit-store.ts'
 
@@ -16,13 +17,16 @@ export interface Services {
   readonly limitStore: LimitStore
   readonly metrics: Metrics
   readonly drain: Drain
+  /** Knows every credential of the process. */
+  readonly scanner: EgressScanner
   /** Closes the connections to the upstream and the store. */
   close(): Promise<void>
 }
 
 /** Makes the services that the settings ask for; lines of the log go to standard output without a destination. */
 export function createServices(config: Config, destination?: DestinationStream): Services {
-  const logger = createLogger({ level: config.logLevel, secrets: config.credentials, destination })
+  const scanner = createEgressScanner(config.credentials)
+  const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()
   const limitStore = createLimitStore(config, { logger, metrics })
   const dispatcher = createUpstreamClient({
@@ -34,6 +38,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     metrics,
     limitStore,
     dispatcher,
+    scanner,
     drain: createDrain(),
     async close() {
       await Promise.all([limitStore.close(), dispatcher.destroy()])

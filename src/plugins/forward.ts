@@ -4,10 +4,12 @@ import fp from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
 
 import type { Drain } from '../drain.ts'
+import type { Metrics } from '../metrics.ts'
 import { checkModel } from '../policy/client-policy.ts'
 import { readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import { type ExchangeClocks, type OutboundRequest, startExchange } from '../proxy/exchange.ts'
+import type { EgressScanner } from '../proxy/egress-scan.ts'
 import type { Family } from '../proxy/family.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
@@ -18,6 +20,8 @@ interface ForwardOptions {
   readonly clocks: ExchangeClocks
   readonly bodyLimitBytes: number
   readonly drain: Drain
+  readonly scanner: EgressScanner
+  readonly metrics: Metrics
 }
 
 /** Mounts every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
@@ -78,7 +82,7 @@ function exchange(
   request: FastifyRequest,
   reply: FastifyReply,
   outbound: OutboundRequest,
-  { dispatcher, clocks, drain }: ForwardOptions,
+  { dispatcher, clocks, drain, scanner, metrics }: ForwardOptions,
 ): Promise<void> {
   const { record } = request
   return new Promise((resolve, reject) => {
@@ -86,6 +90,7 @@ function exchange(
     const running = startExchange({
       dispatcher,
       clocks,
+      scanner,
       request: outbound,
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
@@ -97,6 +102,11 @@ function exchange(
         reply.hijack()
         resolve()
         return flatten(reply.getHeaders())
+      },
+      onLeak(count) {
+        metrics.redactions.inc(count)
+        const path = record.target?.path
+        request.log.error({ alarm: 'credential_in_answer', requestId: record.id, path, count })
       },
       onFirstByte() {
         record.firstByteAt = performance.now()

@@ -7,7 +7,8 @@ import { KeystowError } from '../errors.ts'
 import { type AnswerWriter, createOpaqueWriter } from './answer-writer.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
-import { readUpstreamHead, type UpstreamHead } from './response-headers.ts'
+import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
+import type { BodyScan, EgressScanner } from './egress-scan.ts'
 import { type SilenceClock, startSilenceClock } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
@@ -38,10 +39,13 @@ interface ExchangeOptions {
   readonly request: OutboundRequest
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
+  readonly scanner: EgressScanner
   /** How the path's event streams end, where that is known. */
   readonly streamForm: StreamForm | undefined
   /** The upstream has answered: returns Keystow's own headers for the answer, name, value, name, value. */
   onHead(status: number, head: UpstreamHead): readonly string[]
+  /** The upstream answered with this many of its credentials, in the head or the body; none of them passed. */
+  onLeak(count: number): void
   /** The upstream's first byte of body, or its end when there is none. */
   onFirstByte(): void
   /** No answer came; nothing has been sent to the client. Not called for a client that left. */
@@ -67,6 +71,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
   let controller: Dispatcher.DispatchController | undefined
   let writer: AnswerWriter | undefined
   let silence: SilenceClock | undefined
+  let scan: BodyScan | undefined
   let firstByteTimer: NodeJS.Timeout | undefined
   let isOver = false
   let bytes = 0
@@ -78,7 +83,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
     silence?.stop()
     response.off('close', onClientClose)
     response.off('drain', onDrain)
+    reportLeaks(scan?.hits() ?? 0)
     return true
+  }
+
+  function reportLeaks(count: number): void {
+    if (count > 0) options.onLeak(count)
   }
 
   function onClientClose(): void {
@@ -123,12 +133,15 @@ export function startExchange(options: ExchangeOptions): Exchange {
         if (isOver || status < 200) return
         clearTimeout(firstByteTimer)
         const head = readUpstreamHead(toRawHeaders(rawHeaders), request.origin)
+        const headers = redactHeaders(head.headers, options.scanner)
+        if (headers !== head.headers) reportLeaks(1)
+        scan = options.scanner.startBody({ isFixedLength: headers.includes('content-length') })
         const isReadable = head.contentEncoding === '' || head.contentEncoding === 'identity'
         writer =
           head.isEventStream && isReadable
             ? createEventStreamWriter(response, status === 200 ? streamForm : undefined)
             : createOpaqueWriter(response)
-        response.writeHead(status, [...head.headers, ...options.onHead(status, head)])
+        response.writeHead(status, [...headers, ...options.onHead(status, head)])
         // Behind this read of the socket: a body that came with the head goes out in one write with it.
         queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())
         silence = startSilenceClock({
@@ -144,11 +157,14 @@ export function startExchange(options: ExchangeOptions): Exchange {
         if (bytes === 0) options.onFirstByte()
         bytes += chunk.length
         silence?.touch()
-        if (!writer.write(chunk)) current.pause()
+        const passing = scan === undefined ? chunk : scan.write(chunk)
+        if (passing.length > 0 && !writer.write(passing)) current.pause()
       },
       onResponseEnd() {
         if (!finish() || writer === undefined) return
         if (bytes === 0) options.onFirstByte()
+        const held = scan?.end()
+        if (held !== undefined && held.length > 0) writer.write(held)
         options.onEnded(writer.end() ? 'completed' : 'aborted', bytes)
       },
       onResponseError(_, error) {

@@ -1,4 +1,5 @@
 import { connectionTokens, headerText, type RawHeaders } from './connection-tokens.ts'
+import type { EgressScanner } from './egress-scan.ts'
 
 /** Connection-scoped headers (RFC 9110 section 7.6.1) and the framing, which Node writes for its own connection. */
 const HOP_BY_HOP_HEADERS = [
@@ -111,4 +112,19 @@ function ownLocation(value: string, origin: string): string | undefined {
   if (!URL.canParse(value, origin)) return undefined
   const url = new URL(value, origin)
   return url.origin === origin ? `${url.pathname}${url.search}` : undefined
+}
+
+/**
+ * The headers without credentials: a value is redacted, a name that holds one is dropped with its value. The same
+ * list when there was none.
+ */
+export function redactHeaders(headers: string[], scanner: EgressScanner): string[] {
+  const all = headers.join('\n')
+  if (scanner.scanText(all) === all) return headers
+  const redacted: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] ?? ''
+    if (scanner.scanText(name) === name) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
+  }
+  return redacted
 }

@@ -1,15 +1,16 @@
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 
 import { describe, expect, it } from 'vitest'
 
 import { startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
-import { type Echo, echo, readEcho, startUpstream } from '../helpers/upstream.ts'
+import { type Echo, echo, readEcho, startUpstream, type Upstream } from '../helpers/upstream.ts'
 
 describe('forwarding', () => {
   it('injects the credential and leaves the client token behind', async () => {
     const upstream = await startUpstream(echo)
     const gateway = await startGateway({ upstream: upstream.origin })
-    const { headers } = await readEcho(await gateway.fetch('/v1/models'))
+    await gateway.fetch('/v1/models')
+    const { headers } = receivedBy(upstream)
     expect(headers['authorization']).toBe(`Bearer ${TEST_CREDENTIAL}`)
     expect(JSON.stringify(headers)).not.toContain(TEST_TOKEN)
   })
@@ -24,7 +25,7 @@ describe('forwarding', () => {
         headers: { [name]: value },
       })
       expect(response.status).toBe(200)
-      const { headers } = await readEcho(response)
+      const { headers } = receivedBy(upstream)
       expect(headers['mj-api-secret']).toBe(TEST_CREDENTIAL)
       expect(headers['authorization']).toBe(`Bearer ${TEST_CREDENTIAL}`)
       expect(JSON.stringify(headers)).not.toContain(TEST_TOKEN)
@@ -144,7 +145,7 @@ describe('forwarding', () => {
       'host',
       'x-stainless-lang',
     ])
-    expect(answer.headers['authorization']).toBe(`Bearer ${TEST_CREDENTIAL}`)
+    expect(receivedBy(upstream).headers.authorization).toBe(`Bearer ${TEST_CREDENTIAL}`)
   })
 
   it('keeps the upstream’s cookies, identity, hop-by-hop and CORS headers to itself', async () => {
@@ -234,6 +235,13 @@ describe('forwarding', () => {
     expect(await response.text()).toBe('')
   })
 })
+
+/** The newest request of an upstream; the echo of a credential does not come through. */
+function receivedBy({ received }: Upstream): IncomingMessage {
+  const newest = received.at(-1)
+  if (newest === undefined) throw new Error('the upstream received nothing')
+  return newest.message
+}
 
 interface SendOptions {
   readonly headers: Readonly<Record<string, string>>

@@ -78,7 +78,7 @@ describe('the credential', () => {
     const gateway = await startGateway({ upstream: upstream.origin })
     await gateway.fetch(`/v1/models/${TEST_CREDENTIAL}`)
     const line = await gateway.waitForLine(() => true)
-    expect(line['path']).toBe('/v1/models/[redacted]')
+    expect(line['path']).toBe('/v1/models/hk-[redacted]')
   })
 
   it('opens neither Keystow nor its metrics to a client', async () => {

@@ -1,0 +1,33 @@
+/** The forms in which a secret can stand in what an upstream answers. */
+export interface SecretForms {
+  /** The secret's own bytes, all visible ASCII. */
+  readonly plain: Buffer
+  /** What stands in base64 wherever the secret does, at each of the three alignments, in both alphabets. */
+  readonly encoded: readonly Buffer[]
+}
+
+/** Resellers take the same secret under another prefix, so what must not pass is what follows it. */
+const PREFIX = /^(?:hk|sk)-(?=.{8})/
+
+/** The forms of a credential. */
+export function buildSecretForms(credential: string): SecretForms {
+  const secret = credential.replace(PREFIX, '')
+  const encoded = [0, 1, 2].map((offset) => encodeAt(secret, offset))
+  const urlSafe = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
+  return {
+    plain: Buffer.from(secret, 'latin1'),
+    encoded: [...new Set([...encoded, ...urlSafe])].map((text) => Buffer.from(text, 'latin1')),
+  }
+}
+
+/**
+ * The base64 characters that depend on the secret alone when `offset` bytes (modulo 3) stand before it: the
+ * characters at both ends also hold bits of its neighbours.
+ */
+function encodeAt(secret: string, offset: number): string {
+  const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret, 'latin1')])
+  const text = bytes.toString('base64').replace(/=+$/, '')
+  const first = offset === 0 ? 0 : offset + 1
+  const whole = Math.floor((bytes.length * 8) / 6)
+  return text.slice(first, whole)
+}
