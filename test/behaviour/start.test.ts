@@ -1,9 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import { describe, expect, it } from 'vitest'
 
+import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 import { echo, startUpstream } from '../helpers/upstream.ts'
@@ -13,7 +14,7 @@ const KEY = { UPSTREAM_API_KEY: TEST_CREDENTIAL }
 const TOKENS = { CLIENT_TOKENS: `alice:${TEST_TOKEN}` }
 
 function writeFile(name: string, text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'keystow-test-')), name)
+  const path = join(createFolder(), name)
   writeFileSync(path, text)
   return path
 }

@@ -85,11 +85,11 @@ export function openSocket(demo: DemoUpstream, request: string): Socket {
   return socket
 }
 
-/** Everything that comes back until the connection ends, piece by piece, and the error it ended with. */
+/** Everything that comes back until the connection ends, and the error it ended with. */
 export async function readRaw(
   demo: DemoUpstream,
   request: string,
-): Promise<{ chunks: Buffer[]; text: string; errorCode: string | undefined }> {
+): Promise<{ bytes: Buffer; text: string; errorCode: string | undefined }> {
   const socket = openSocket(demo, request)
   const chunks: Buffer[] = []
   let errorCode: string | undefined
@@ -98,7 +98,8 @@ export async function readRaw(
     errorCode = error.code
   })
   await new Promise((resolve) => socket.once('close', resolve))
-  return { chunks, text: Buffer.concat(chunks).toString(), errorCode }
+  const bytes = Buffer.concat(chunks)
+  return { bytes, text: bytes.toString(), errorCode }
 }
 
 /** Waits until something has come back. */

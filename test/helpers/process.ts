@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { onTestFinished } from 'vitest'
+
+import { createFolder } from './folder.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -31,7 +31,7 @@ interface StartOptions {
 export function startProcess(options: StartOptions = {}): KeystowProcess {
   const { env = {}, args = [], script = 'src/server.ts' } = options
   const child = spawn(process.execPath, [join(ROOT, script), ...args], {
-    cwd: options.cwd ?? mkdtempSync(join(tmpdir(), 'keystow-cwd-')),
+    cwd: options.cwd ?? createFolder(),
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
+import { createFolder } from './folder.ts'
 import { portOf } from './port.ts'
 import { findProgram } from './programs.ts'
 
@@ -20,7 +18,7 @@ export interface Redis {
 /** A redis-server of its own on a free port, without persistence; ends with the test. */
 export async function startRedis(): Promise<Redis> {
   const port = await freePort()
-  const folder = mkdtempSync(join(tmpdir(), 'keystow-redis-'))
+  const folder = createFolder()
   let child: ChildProcess | undefined
 
   async function stop(): Promise<void> {
@@ -47,10 +45,7 @@ export async function startRedis(): Promise<Redis> {
   }
 
   await start()
-  onTestFinished(async () => {
-    await stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  onTestFinished(stop)
   return { url: `redis://127.0.0.1:${port}`, start, stop }
 }
 

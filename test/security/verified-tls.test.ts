@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 
+import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { portOf } from '../helpers/port.ts'
 import { findProgram } from '../helpers/programs.ts'
@@ -23,7 +23,7 @@ interface Certificate {
 }
 
 function createCertificate(subjectAltName: string, days = '2'): Certificate {
-  const folder = mkdtempSync(join(tmpdir(), 'keystow-tls-'))
+  const folder = createFolder()
   const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   const args = [
     'req',
