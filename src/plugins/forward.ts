@@ -94,7 +94,7 @@ function exchange(
       request: outbound,
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
-      onHead(_status, head) {
+      onHead(head) {
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true
         // A connection cannot be used again while the client still sends a body that nobody reads.

@@ -4,12 +4,10 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 
 import { KeystowError } from '../errors.ts'
-import { type AnswerWriter, createOpaqueWriter } from './answer-writer.ts'
+import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
 import type { RawHeaders } from './connection-tokens.ts'
-import { createEventStreamWriter } from './event-stream-writer.ts'
+import type { EgressScanner } from './egress-scan.ts'
 import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
-import type { BodyScan, EgressScanner } from './egress-scan.ts'
-import { type SilenceClock, startSilenceClock } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
 
@@ -25,10 +23,9 @@ export interface OutboundRequest {
 }
 
 /** Milliseconds; none of them is a total. */
-export interface ExchangeClocks {
+export interface ExchangeClocks extends AnswerClocks {
+  /** How long the upstream may take to begin its answer. */
   readonly firstByteMs: number
-  readonly idleMs: number
-  readonly heartbeatMs: number
 }
 
 /** How an exchange ended: `aborted` is an upstream that broke off, `cancelled` a client that left. */
@@ -43,7 +40,7 @@ interface ExchangeOptions {
   /** How the path's event streams end, where that is known. */
   readonly streamForm: StreamForm | undefined
   /** The upstream has answered: returns Keystow's own headers for the answer, name, value, name, value. */
-  onHead(status: number, head: UpstreamHead): readonly string[]
+  onHead(head: UpstreamHead): readonly string[]
   /** The upstream answered with this many of its credentials, in the head or the body; none of them passed. */
   onLeak(count: number): void
   /** The upstream's first byte of body, or its end when there is none. */
@@ -67,12 +64,11 @@ const CLIENT_LEFT = new Error('the client left')
  * further than the client reads, and not a moment longer than the client stays.
  */
 export function startExchange(options: ExchangeOptions): Exchange {
-  const { dispatcher, request, response, clocks, streamForm } = options
+  const { request, response } = options
   let controller: Dispatcher.DispatchController | undefined
-  let writer: AnswerWriter | undefined
-  let silence: SilenceClock | undefined
-  let scan: BodyScan | undefined
+  let answer: Answer | undefined
   let firstByteTimer: NodeJS.Timeout | undefined
+  let isHeadSent = false
   let isOver = false
   let bytes = 0
 
@@ -80,15 +76,11 @@ export function startExchange(options: ExchangeOptions): Exchange {
     if (isOver) return false
     isOver = true
     clearTimeout(firstByteTimer)
-    silence?.stop()
+    answer?.stop()
     response.off('close', onClientClose)
     response.off('drain', onDrain)
-    reportLeaks(scan?.hits() ?? 0)
+    if (answer !== undefined && answer.leaks() > 0) options.onLeak(answer.leaks())
     return true
-  }
-
-  function reportLeaks(count: number): void {
-    if (count > 0) options.onLeak(count)
   }
 
   function onClientClose(): void {
@@ -97,21 +89,55 @@ export function startExchange(options: ExchangeOptions): Exchange {
     options.onEnded('cancelled', bytes)
   }
 
-  function onDrain(): void {
-    silence?.touch()
-    controller?.resume()
-  }
+  const onDrain = (): void => answer?.drained()
 
   function fail(error: KeystowError): void {
     if (!finish()) return
     controller?.abort(error)
-    if (writer === undefined) return options.onRefused(error)
+    if (answer === undefined || !isHeadSent) return options.onRefused(error)
     options.onEnded('aborted', bytes, error)
-    writer.fail(error)
+    answer.fail(error)
+  }
+
+  function complete(isWhole: boolean): void {
+    if (!finish()) return
+    if (bytes === 0) options.onFirstByte()
+    options.onEnded(isWhole ? 'completed' : 'aborted', bytes)
+  }
+
+  function begin(status: number, rawHeaders: RawHeaders): void {
+    const head = readUpstreamHead(rawHeaders, request.origin)
+    if (head.encodings === undefined) {
+      const cause = new Error('the answer has a content-encoding that is unknown')
+      return fail(new KeystowError('upstreamUnavailable', { cause }))
+    }
+    const headers = redactHeaders(head.headers, options.scanner)
+    if (headers !== head.headers) options.onLeak(1)
+    answer = startAnswer({
+      response,
+      encodings: request.method === 'HEAD' ? [] : head.encodings,
+      isEventStream: head.isEventStream,
+      isFixedLength: headers.includes('content-length'),
+      streamForm: status === 200 ? options.streamForm : undefined,
+      scanner: options.scanner,
+      clocks: options.clocks,
+      onStart() {
+        isHeadSent = true
+        response.writeHead(status, [...headers, ...options.onHead(head)])
+        // Behind this read of the socket: a body that came with the head goes out in one write with it.
+        queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())
+      },
+      onReady: () => controller?.resume(),
+      onEnd: complete,
+      onBroken: fail,
+    })
   }
 
   const startFirstByteClock = (): void => {
-    firstByteTimer = setTimeout(() => fail(new KeystowError('upstreamTimeout')), clocks.firstByteMs)
+    firstByteTimer = setTimeout(
+      () => fail(new KeystowError('upstreamTimeout')),
+      options.clocks.firstByteMs,
+    )
   }
 
   response.once('close', onClientClose)
@@ -120,8 +146,8 @@ export function startExchange(options: ExchangeOptions): Exchange {
   if (request.body === null || Buffer.isBuffer(request.body)) startFirstByteClock()
   else request.body.once('end', () => isOver || startFirstByteClock())
 
-  dispatcher.dispatch(
-    { ...request, method: request.method },
+  options.dispatcher.dispatch(
+    { ...request },
     {
       onRequestStart(started) {
         controller = started
@@ -132,40 +158,16 @@ export function startExchange(options: ExchangeOptions): Exchange {
         // 102 and 103 announce an answer; they are not one.
         if (isOver || status < 200) return
         clearTimeout(firstByteTimer)
-        const head = readUpstreamHead(toRawHeaders(rawHeaders), request.origin)
-        const headers = redactHeaders(head.headers, options.scanner)
-        if (headers !== head.headers) reportLeaks(1)
-        scan = options.scanner.startBody({ isFixedLength: headers.includes('content-length') })
-        const isReadable = head.contentEncoding === '' || head.contentEncoding === 'identity'
-        writer =
-          head.isEventStream && isReadable
-            ? createEventStreamWriter(response, status === 200 ? streamForm : undefined)
-            : createOpaqueWriter(response)
-        response.writeHead(status, [...headers, ...options.onHead(status, head)])
-        // Behind this read of the socket: a body that came with the head goes out in one write with it.
-        queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())
-        silence = startSilenceClock({
-          beatMs: head.isEventStream ? clocks.heartbeatMs : 0,
-          idleMs: clocks.idleMs,
-          isPaused: () => response.writableNeedDrain,
-          onBeat: () => writer?.beat(),
-          onIdle: () => fail(new KeystowError('upstreamTimeout')),
-        })
+        begin(status, toRawHeaders(rawHeaders))
       },
       onResponseData(current, chunk) {
-        if (isOver || writer === undefined) return
+        if (isOver || answer === undefined) return
         if (bytes === 0) options.onFirstByte()
         bytes += chunk.length
-        silence?.touch()
-        const passing = scan === undefined ? chunk : scan.write(chunk)
-        if (passing.length > 0 && !writer.write(passing)) current.pause()
+        if (!answer.write(chunk)) current.pause()
       },
       onResponseEnd() {
-        if (!finish() || writer === undefined) return
-        if (bytes === 0) options.onFirstByte()
-        const held = scan?.end()
-        if (held !== undefined && held.length > 0) writer.write(held)
-        options.onEnded(writer.end() ? 'completed' : 'aborted', bytes)
+        if (!isOver) answer?.end()
       },
       onResponseError(_, error) {
         fail(toUpstreamError(error))

@@ -1,9 +1,11 @@
+import { parseContentEncoding } from './body-decoder.ts'
 import { connectionTokens, headerText, type RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
 
-/** Connection-scoped headers (RFC 9110 section 7.6.1) and the framing, which Node writes for its own connection. */
+/** Connection-scoped headers (RFC 9110 section 7.6.1), and the encoding and framing of what is framed anew. */
 const HOP_BY_HOP_HEADERS = [
   'connection',
+  'content-encoding',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authentication-info',
@@ -61,7 +63,8 @@ export interface UpstreamHead {
   /** What passes to the client: name, value, name, value. */
   readonly headers: string[]
   readonly isEventStream: boolean
-  readonly contentEncoding: string
+  /** The compressions to undo, outermost last; undefined when one is unknown. */
+  readonly encodings: readonly string[] | undefined
   readonly requestId: string | undefined
 }
 
@@ -76,32 +79,38 @@ export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): Upstre
     const name = headerText(rawHeaders[i]).toLowerCase()
     const value = headerText(rawHeaders[i + 1]).replace(INVALID_VALUE, '')
     if (name === 'content-type') contentType = value
-    else if (name === 'content-encoding') contentEncoding = value.trim().toLowerCase()
+    else if (name === 'content-encoding') contentEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
     if (DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name)) continue
     const passed = name === 'location' ? ownLocation(value, origin) : value
     if (passed !== undefined) passing.push(name, passed)
   }
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
+  const encodings = parseContentEncoding(contentEncoding)
   const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType)
+  const isReframed = isEventStream || encodings?.length !== 0
+  const headers = isReframed ? withoutHeader(passing, 'content-length') : passing
   return {
-    headers: isEventStream ? toStreamHeaders(passing) : passing,
+    headers: isEventStream ? toStreamHeaders(headers) : headers,
     isEventStream,
-    contentEncoding,
+    encodings,
     requestId,
   }
 }
 
-/** A length would forbid the heart-beat and the error event; caches and buffers on the way must not hold a stream. */
+/** Caches and buffers on the way must not hold a stream. */
 function toStreamHeaders(passing: readonly string[]): string[] {
-  const headers: string[] = []
-  for (let i = 0; i < passing.length; i += 2) {
-    const name = passing[i] ?? ''
-    if (name === 'content-length' || name === 'cache-control') continue
-    headers.push(name, passing[i + 1] ?? '')
-  }
+  const headers = withoutHeader(passing, 'cache-control')
   headers.push('cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no')
   return headers
+}
+
+function withoutHeader(headers: readonly string[], name: string): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] !== name) kept.push(headers[i] ?? '', headers[i + 1] ?? '')
+  }
+  return kept
 }
 
 /**

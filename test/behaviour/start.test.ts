@@ -110,6 +110,7 @@ describe('a configuration that cannot be used', () => {
       { UPSTREAM_API_KEY_FILE: writeFile('key', '\n'), ...TOKENS },
       /is empty/,
     ],
+    ['a folder for a key file', { UPSTREAM_API_KEY_FILE: tmpdir(), ...TOKENS }, /it is a folder/],
     [
       'nobody who may call on a public address',
       { ...KEY, HOST: '0.0.0.0' },

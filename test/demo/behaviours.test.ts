@@ -28,11 +28,11 @@ describe('chooseBehaviour', () => {
 
 describe('docs/demo-upstream.md', () => {
   test.each(BEHAVIOURS)('describes $name in the words of the table', ({ name, description }) => {
-    expect(DOCUMENT).toContain(`| \`${name}\` | ${description} |`)
+    expect(DOCUMENT.includes(`| \`${name}\` | ${description} |`)).toBe(true)
   })
 
   test.each(ORDINARY_MODELS)('lists the ordinary model %s', (model) => {
-    expect(DOCUMENT).toContain(`\`${model}\``)
+    expect(DOCUMENT.includes(`\`${model}\``)).toBe(true)
   })
 
   test('names no behaviour that is not in the table', () => {

@@ -16,7 +16,7 @@ test('bills a JSON answer with the numbers of its usage', async () => {
   const demo = await startDemo()
   const response = await postChat(demo, 'gpt-4o', { n: 2 })
   const requestId = response.headers.get('x-request-id')
-  const body = (await response.json()) as { usage: { completion_tokens: number } }
+  const told = /"completion_tokens":(\d+)/.exec(await response.text())?.[1]
   expect(demo.bill()).toMatchObject([
     {
       requestId,
@@ -24,7 +24,7 @@ test('bills a JSON answer with the numbers of its usage', async () => {
       model: 'gpt-4o',
       streamed: false,
       inputTokens: 8,
-      outputTokens: body.usage.completion_tokens,
+      outputTokens: Number(told),
       outcome: 'finished',
     },
   ])
@@ -60,7 +60,7 @@ test('bills an aborted stream for what it generated until then', async () => {
 test('bills a stream that the upstream breaks off', async () => {
   const demo = await startDemo()
   const response = await postChat(demo, 'demo-reset-midstream', { stream: true })
-  await expect(response.text()).rejects.toThrow()
+  await expect(response.text()).rejects.toThrow('terminated')
   await until(() => demo.bill()[0]?.outcome === 'aborted')
   expect(demo.bill()[0]).toMatchObject({ outputTokens: 5 })
 })

@@ -88,7 +88,7 @@ describe('a JSON body', () => {
   ])('breaks off on %s too', async (path, body) => {
     const demo = await startDemo()
     const response = await post(demo, path, { model: 'demo-reset-midstream', ...body })
-    await expect(response.arrayBuffer()).rejects.toThrow()
+    await expect(response.arrayBuffer()).rejects.toThrow('terminated')
   })
 })
 

@@ -28,11 +28,11 @@ describe('pace', () => {
 
   test('demo-slow waits half a second', async () => {
     const demo = await startDemo({ paceMs: 0 })
-    const response = await postChat(demo, 'demo-slow', STREAM)
-    const reader = response.body?.getReader()
-    await reader?.read()
-    expect(await elapsedMs(async () => reader?.read())).toBeGreaterThan(450)
-    await reader?.cancel()
+    const startedAtMs = performance.now()
+    openSocket(demo, rawChat('demo-slow', STREAM))
+    // The first delta is the second event.
+    await until(() => demo.bill()[0]?.outputTokens === 1)
+    expect(performance.now() - startedAtMs).toBeGreaterThan(498)
   })
 
   test('demo-fast does not wait for the pace of the options', async () => {

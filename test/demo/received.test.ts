@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { networkInterfaces } from 'node:os'
 
 import { describe, expect, test } from 'vitest'
 
@@ -91,12 +92,14 @@ describe('connections', () => {
   test('serve several requests one after the other', async () => {
     const demo = await startDemo()
     const one = 'GET /v1/models HTTP/1.1\r\nhost: demo\r\n\r\n'
-    const socket = openSocket(demo, one)
-    for (let i = 0; i < 3; i++) {
-      expect((await untilData(socket)).toString()).toMatch(/^HTTP\/1\.1 401 /)
+    const socket = openSocket(demo, '')
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    for (let count = 1; count <= 3; count++) {
       socket.write(one)
+      await until(() => text.split('HTTP/1.1 401 ').length - 1 === count)
     }
-    await until(() => demo.received.length === 4)
+    expect(demo.received).toHaveLength(3)
   })
 
   test('let a client that expects 100-continue send its body', async () => {
@@ -153,7 +156,11 @@ describe('connections', () => {
   })
 })
 
-test('listens where it is told', async () => {
+const HAS_IPV6 = Object.values(networkInterfaces()).some((list) =>
+  list?.some(({ address }) => address === '::1'),
+)
+
+test.skipIf(!HAS_IPV6)('listens where it is told', async () => {
   const demo = await startDemo({ host: '::1' })
   expect(demo.origin).toBe(`http://[::1]:${demo.port}`)
   expect((await get(demo, '/v1/models')).status).toBe(200)

@@ -104,5 +104,5 @@ test('sends the headers of a provider behind a CDN', async () => {
     'x-ratelimit-limit-requests',
     'x-ratelimit-remaining-tokens',
   ]
-  for (const name of names) expect(headers.get(name), name).not.toBeNull()
+  expect(names.filter((name) => !headers.has(name))).toEqual([])
 })

@@ -1,45 +1,14 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import { join } from 'node:path'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 
-import { createFolder } from '../helpers/folder.ts'
+import { type Certificate, createCertificate, openssl } from '../helpers/certificate.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { portOf } from '../helpers/port.ts'
-import { findProgram } from '../helpers/programs.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 
 // @fastify/reply-from 12.6.5 sets rejectUnauthorized to false when nothing is said (its lib/request.js): the
 // credential would be handed to whoever answers on the upstream's address with a certificate of their own.
-
-const openssl = findProgram('openssl')
-
-interface Certificate {
-  readonly key: string
-  readonly cert: string
-  readonly certFile: string
-}
-
-function createCertificate(subjectAltName: string, days = '2'): Certificate {
-  const folder = createFolder()
-  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-  ]
-  const names = ['-subj', '/CN=test', '-addext', `subjectAltName=${subjectAltName}`, '-days', days]
-  execFileSync(openssl ?? 'openssl', [...args, ...names, '-keyout', keyFile, '-out', certFile], {
-    stdio: 'ignore',
-  })
-  return { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8'), certFile }
-}
 
 async function callThrough(
   certificate: Certificate,

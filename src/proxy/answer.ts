@@ -1,0 +1,128 @@
+import type { ServerResponse } from 'node:http'
+
+import { KeystowError } from '../errors.ts'
+import { type AnswerWriter, createOpaqueWriter } from './answer-writer.ts'
+import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts'
+import type { EgressScanner } from './egress-scan.ts'
+import { createEventStreamWriter } from './event-stream-writer.ts'
+import { startSilenceClock } from './silence-clock.ts'
+import type { StreamForm } from './stream-form.ts'
+
+/** An upstream's body on its way to the client: decoded where it was compressed, scanned, written. */
+export interface Answer {
+  /** Takes the next bytes; false asks for a pause until `onReady`. */
+  write(chunk: Buffer): boolean
+  /** The upstream ended properly; `onEnd` follows when everything has been written. */
+  end(): void
+  /** The upstream broke off: tells the client so in the way that its answer allows. */
+  fail(error: KeystowError): void
+  /** The client has read what was written. */
+  drained(): void
+  /** Nothing more is to be done, whatever still comes. */
+  stop(): void
+  /** How many credentials were replaced. */
+  leaks(): number
+}
+
+export interface AnswerClocks {
+  /** Milliseconds that an answer which has begun may be silent. */
+  readonly idleMs: number
+  /** Milliseconds of silence in an event stream before a sign of life; 0 is never. */
+  readonly heartbeatMs: number
+}
+
+interface AnswerOptions {
+  readonly response: ServerResponse
+  readonly isEventStream: boolean
+  /** How its family's event streams end, where that is known. */
+  readonly streamForm: StreamForm | undefined
+  /** The compressions to undo, outermost last. */
+  readonly encodings: readonly string[]
+  /** The body has a declared length, so that a replacement must be as long as what it replaces. */
+  readonly isFixedLength: boolean
+  readonly scanner: EgressScanner
+  readonly clocks: AnswerClocks
+  /** The head must go out now: the body follows, or what is needed to tell that it can. */
+  onStart(): void
+  /** The upstream may go on after a pause. */
+  readonly onReady: () => void
+  /** Everything was written; the answer was whole or was ended with an error. */
+  onEnd(isWhole: boolean): void
+  /** The answer cannot go on: it fell silent, or it cannot be decoded. */
+  onBroken(error: KeystowError): void
+}
+
+export function startAnswer(options: AnswerOptions): Answer {
+  const { response, isEventStream, clocks, encodings } = options
+  const writer = createWriter(options)
+  const scan = options.scanner.startBody({ isFixedLength: options.isFixedLength })
+  const silence = startSilenceClock({
+    beatMs: isEventStream ? clocks.heartbeatMs : 0,
+    idleMs: clocks.idleMs,
+    isPaused: () => response.writableNeedDrain,
+    onBeat: () => response.headersSent && writer.beat(),
+    onIdle: () => options.onBroken(new KeystowError('upstreamTimeout')),
+  })
+
+  function deliver(chunk: Buffer): boolean {
+    const passing = scan.write(chunk)
+    return passing.length === 0 || writer.write(passing)
+  }
+
+  function end(): void {
+    const held = scan.end()
+    if (held.length > 0) writer.write(held)
+    options.onEnd(writer.end())
+  }
+
+  function start(): void {
+    if (!response.headersSent) options.onStart()
+  }
+
+  const decoder: BodyDecoder | undefined =
+    encodings.length === 0
+      ? undefined
+      : createBodyDecoder(encodings, {
+          onData(chunk) {
+            start()
+            return deliver(chunk)
+          },
+          onEnd() {
+            start()
+            end()
+          },
+          onDrain: options.onReady,
+          onError: (cause) => options.onBroken(new KeystowError('upstreamUnavailable', { cause })),
+        })
+
+  // A body that cannot be decoded is found out before the head is sent.
+  if (decoder === undefined) start()
+
+  return {
+    write(chunk) {
+      silence.touch()
+      return decoder === undefined ? deliver(chunk) : decoder.write(chunk)
+    },
+    end() {
+      if (decoder === undefined) end()
+      else decoder.end()
+    },
+    drained() {
+      silence.touch()
+      if (decoder === undefined) options.onReady()
+      else decoder.resume()
+    },
+    fail: (error) => writer.fail(error),
+    stop() {
+      silence.stop()
+      decoder?.stop()
+    },
+    leaks: () => scan.hits(),
+  }
+}
+
+function createWriter({ response, isEventStream, streamForm }: AnswerOptions): AnswerWriter {
+  return isEventStream
+    ? createEventStreamWriter(response, streamForm)
+    : createOpaqueWriter(response)
+}

@@ -1,0 +1,98 @@
+import type { Transform } from 'node:stream'
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from 'node:zlib'
+
+/** What an upstream that compresses all the same may make of one received byte; text never shrinks so far. */
+const MAX_RATIO = 200
+/** Below this a high ratio harms nobody. */
+const RATIO_FREE_BYTES = 4 * 1024 * 1024
+
+/** More than two layers are nobody's mistake. */
+const MAX_LAYERS = 2
+
+const CREATE: Readonly<Record<string, () => Transform>> = {
+  gzip: () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
+  'x-gzip': () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
+  deflate: () => createInflate({ flush: constants.Z_SYNC_FLUSH }),
+  br: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+  zstd: () => createZstdDecompress({ flush: constants.ZSTD_e_flush }),
+}
+
+/** Takes compressed bytes and gives plain ones to its handlers. */
+export interface BodyDecoder {
+  /** False asks for a pause until `onDrain`. */
+  write(chunk: Buffer): boolean
+  end(): void
+  /** Goes on after `onData` had asked for a pause. */
+  resume(): void
+  stop(): void
+}
+
+interface DecoderHandlers {
+  /** False asks for a pause until `resume`. */
+  readonly onData: (chunk: Buffer) => boolean
+  readonly onDrain: () => void
+  readonly onEnd: () => void
+  readonly onError: (error: Error) => void
+}
+
+/** The layers of a Content-Encoding (RFC 9110 section 8.4), outermost last; undefined when one is unknown. */
+export function parseContentEncoding(value: string): readonly string[] | undefined {
+  const layers = value
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity')
+  return layers.length <= MAX_LAYERS && layers.every((name) => name in CREATE) ? layers : undefined
+}
+
+/** Decodes these layers, one at least; more bytes than text could have made of what came are an error. */
+export function createBodyDecoder(
+  layers: readonly string[],
+  handlers: DecoderHandlers,
+): BodyDecoder {
+  const streams = layers.toReversed().map((name) => CREATE[name]?.() ?? createGunzip())
+  const [first, last] = [streams[0], streams.at(-1)]
+  if (first === undefined || last === undefined) throw new Error('there is nothing to decode')
+  let received = 0
+  let decoded = 0
+
+  const stop = (): void => {
+    for (const stream of streams) stream.destroy()
+  }
+  for (const [index, stream] of streams.entries()) {
+    stream.on('error', handlers.onError)
+    const next = streams[index + 1]
+    if (next !== undefined) stream.pipe(next)
+  }
+  first.on('drain', () => handlers.onDrain())
+  last.on('end', () => handlers.onEnd())
+  last.on('data', (chunk: Buffer) => {
+    decoded += chunk.length
+    if (decoded > RATIO_FREE_BYTES && decoded > received * MAX_RATIO) {
+      stop()
+      handlers.onError(new Error(`${received} bytes were decoded to more than ${decoded}`))
+    } else if (!handlers.onData(chunk)) {
+      last.pause()
+    }
+  })
+
+  return {
+    stop,
+    write(chunk) {
+      received += chunk.length
+      return first.write(chunk)
+    },
+    end() {
+      first.end()
+    },
+    resume() {
+      last.resume()
+    },
+  }
+}

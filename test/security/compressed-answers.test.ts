@@ -1,0 +1,112 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+
+import { describe, expect, it } from 'vitest'
+
+import { startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
+import { startUpstream } from '../helpers/upstream.ts'
+
+// A compressed answer cannot be searched, and its client would decode it all the same: an upstream that compresses
+// what was asked for plain could give the credential back unseen. A few kilobytes can also become gigabytes.
+
+const BODY = JSON.stringify({ id: 'x', text: '你好'.repeat(100), leak: TEST_CREDENTIAL })
+const POST = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+
+async function answerTo(body: Buffer, headers: Record<string, string>) {
+  const upstream = await startUpstream((_request, response) => {
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      ...headers,
+    })
+    response.end(body)
+  })
+  const gateway = await startGateway({ upstream: upstream.origin })
+  const response = await gateway.fetch('/v1/chat/completions', POST)
+  return { response, upstream, gateway }
+}
+
+describe('an answer that came compressed', () => {
+  it.each([
+    ['gzip', gzipSync(BODY)],
+    ['GZIP', gzipSync(BODY)],
+    ['x-gzip', gzipSync(BODY)],
+    ['deflate', deflateSync(BODY)],
+    ['br', brotliCompressSync(BODY)],
+    ['zstd', zstdCompressSync(BODY)],
+    ['gzip, gzip', gzipSync(gzipSync(BODY))],
+    ['identity, gzip', gzipSync(BODY)],
+  ])('as %s is decoded, searched and sent plain', async (encoding, body) => {
+    const { response, upstream } = await answerTo(body, { 'content-encoding': encoding })
+    expect(upstream.received[0]?.message.headers['accept-encoding']).toBe('identity')
+    expect(response.headers.get('content-encoding')).toBeNull()
+    expect(response.headers.get('content-length')).toBeNull()
+    expect(await response.text()).toBe(BODY.replace(TEST_CREDENTIAL, `hk-[redacted]`))
+  })
+
+  it('as a stream arrives event by event', async () => {
+    const gzip = await import('node:zlib').then(({ createGzip }) => createGzip())
+    let proceed = (): void => {}
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' })
+      gzip.pipe(response)
+      gzip.write('data: 1\n\n')
+      gzip.flush()
+      proceed = () => gzip.end('data: [DONE]\n\n')
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', POST)
+    let text = ''
+    for await (const chunk of response.body ?? []) {
+      text += new TextDecoder().decode(chunk)
+      if (text === 'data: 1\n\n') proceed()
+    }
+    expect(text).toBe('data: 1\n\ndata: [DONE]\n\n')
+  })
+
+  it.each([
+    ['an encoding nobody knows', 'snappy', gzipSync(BODY)],
+    ['more layers than anybody needs', 'gzip, gzip, gzip', gzipSync(BODY)],
+    ['bytes that are not what they say', 'gzip', Buffer.from(BODY)],
+    ['one layer that is said twice', 'gzip, gzip', gzipSync(BODY)],
+  ])('with %s is answered 502', async (_what, encoding, body) => {
+    const { response } = await answerTo(body, { 'content-encoding': encoding })
+    expect(response.status).toBe(502)
+    expect(await response.json()).toMatchObject({ error: { code: 'upstream_unavailable' } })
+  })
+
+  it('is cut when it grows out of all proportion', async () => {
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
+    const { response } = await answerTo(bomb, { 'content-encoding': 'gzip' })
+    await expect(response.arrayBuffer()).rejects.toThrow('terminated')
+  })
+
+  it('is cut when it ends in the middle', async () => {
+    const body = gzipSync(Buffer.from(Array.from({ length: 100_000 }, () => Math.random() * 256)))
+    const half = body.subarray(0, body.length / 2)
+    const { response } = await answerTo(half, { 'content-encoding': 'gzip' })
+    await expect(response.arrayBuffer()).rejects.toThrow('terminated')
+  })
+
+  it('stays back-pressured: a reader that stops makes the upstream wait', async () => {
+    const piece = gzipSync(
+      Buffer.from(Array.from({ length: 64 * 1024 }, () => Math.random() * 256)),
+    )
+    let sent = 0
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' })
+      const send = (): void => {
+        while (sent < 100 * 1024 * 1024) {
+          sent += piece.length
+          if (!response.write(piece)) return void response.once('drain', send)
+        }
+        response.end()
+      }
+      send()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/files-like', POST)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(sent).toBeLessThan(50 * 1024 * 1024)
+    await response.body?.cancel()
+  })
+})
