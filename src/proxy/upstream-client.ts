@@ -1,4 +1,6 @@
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
+
+import { skipInformational } from './skip-informational.ts'
 
 /** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
 const KEEP_ALIVE_MS = 30_000
@@ -13,6 +15,7 @@ interface UpstreamClientOptions {
  * 12.6.5 turns verification off by default, and would hand the credential to any certificate.
  */
 export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher {
+  const connect = buildConnector({ timeout: options.connectTimeoutMs, rejectUnauthorized: true })
   return new Agent({
     connections: options.connections,
     pipelining: 1,
@@ -20,6 +23,11 @@ export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher
     // Waiting is timed by the exchange, which knows a silent stream from a slow reader.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: options.connectTimeoutMs, rejectUnauthorized: true },
+    connect(target, callback) {
+      connect(target, (...[error, socket]) => {
+        if (error === null) callback(null, skipInformational(socket))
+        else callback(error, null)
+      })
+    },
   })
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
 
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
-import { createCertificate, openssl } from '../helpers/certificate.ts'
+import { type Certificate, createCertificate, openssl } from '../helpers/certificate.ts'
 import { CREDENTIAL, rawChat, startDemo } from './demo-helpers.ts'
 
 async function readTls(
@@ -22,7 +22,10 @@ async function readTls(
 }
 
 describe.skipIf(openssl === undefined)('over TLS', () => {
-  const tls = createCertificate('IP:127.0.0.1')
+  let tls: Certificate
+  beforeAll(() => {
+    tls = createCertificate('IP:127.0.0.1')
+  })
 
   test('serves https', async () => {
     const demo = await startDemo({ tls })

@@ -1,0 +1,64 @@
+import type { Socket } from 'node:net'
+
+/** How a status line of 1xx begins; `#` is any digit. */
+const INFORMATIONAL_START = 'HTTP/1.# 1##'
+const SWITCHING_PROTOCOLS = ' 101'
+const HEAD_END = Buffer.from('\r\n\r\n')
+
+/** More than this before the end of a head is no head. */
+const MAX_HEAD_BYTES = 16 * 1024
+
+/** How a request line begins; bodies and chunk sizes do not look like this. */
+const REQUEST_LINE = /^[A-Z]+ \//
+
+/**
+ * Takes informational answers out of what an upstream's socket gives to undici, which ends the connection over a
+ * 100 that was not asked for (7.30, `client-h1.js`). A client must be able to read any number of them (RFC 9110
+ * section 15.2); a change of protocol is none of these, and was not asked for either.
+ */
+export function skipInformational(socket: Socket): Socket {
+  const read = socket.read.bind(socket)
+  const write = socket.write.bind(socket)
+  let isHeadDue = false
+  let pending: Buffer | undefined
+
+  function strip(chunk: Buffer): Buffer | null {
+    let bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
+    pending = undefined
+    while (isInformational(bytes)) {
+      const end = bytes.indexOf(HEAD_END)
+      if (end === -1 && bytes.length <= MAX_HEAD_BYTES) {
+        pending = bytes
+        return null
+      }
+      if (end === -1) break
+      bytes = bytes.subarray(end + HEAD_END.length)
+    }
+    if (bytes.length === 0) return null
+    isHeadDue = false
+    return bytes
+  }
+
+  return Object.assign(socket, {
+    write(...args: Parameters<typeof write>): boolean {
+      // undici waits for the answer to one request before it writes the next.
+      const [head] = args
+      if (typeof head === 'string' && REQUEST_LINE.test(head)) isHeadDue = true
+      return write(...args)
+    },
+    read(size?: number): unknown {
+      const chunk: unknown = read(size)
+      return isHeadDue && Buffer.isBuffer(chunk) ? strip(chunk) : chunk
+    },
+  })
+}
+
+/** Whether the bytes are an informational answer, or could become one with those that follow. */
+function isInformational(bytes: Buffer): boolean {
+  const start = bytes.toString('latin1', 0, INFORMATIONAL_START.length)
+  if (start === '' || start.endsWith(SWITCHING_PROTOCOLS)) return false
+  return Array.from(start).every((character, index) => {
+    const expected = INFORMATIONAL_START[index]
+    return expected === '#' ? character >= '0' && character <= '9' : character === expected
+  })
+}
