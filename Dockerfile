@@ -1,0 +1,34 @@
+# Node 24 runs the TypeScript in src as it is: there is nothing to build, and what is tested is what ships.
+
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# `npm ci --omit=dev` still resolves the developers' tools, native ones of every platform included, before it
+# leaves them out. Without them the image depends on what it holds; versions and hashes are the lock file's.
+RUN --mount=type=cache,target=/root/.npm \
+  npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts
+
+FROM node:24-bookworm-slim AS source
+WORKDIR /app
+COPY package.json ./
+COPY config ./config
+COPY src ./src
+# A clone made under umask 077 has files that only its owner may read.
+RUN chmod -R a+rX .
+
+FROM node:24-bookworm-slim
+LABEL org.opencontainers.image.title="Keystow" \
+      org.opencontainers.image.description="Keeps an OpenAI-compatible provider's key on the server: browsers, chat UIs and scripts use the API without it" \
+      org.opencontainers.image.licenses="MIT"
+WORKDIR /app
+# The image's user `node`; as a number, so that Kubernetes can check runAsNonRoot.
+RUN install -d -o 1000 -g 1000 /data
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=source /app ./
+ENV HOST=0.0.0.0 PORT=8787 DATA_DIR=/data
+USER 1000:1000
+VOLUME /data
+EXPOSE 8787
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/server.ts"]
