@@ -3,10 +3,7 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# `npm ci --omit=dev` still resolves the developers' tools, native ones of every platform included, before it
-# leaves them out. Without them the image depends on what it holds; versions and hashes are the lock file's.
-RUN --mount=type=cache,target=/root/.npm \
-  npm pkg delete devDependencies && npm ci --omit=dev --ignore-scripts
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts
 
 FROM node:24-bookworm-slim AS source
 WORKDIR /app
