@@ -2,6 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 
 import { createTokenClients } from './clients/token-clients.ts'
 import type { Config } from './config/config.ts'
+import { createAuthFailures } from './limits/auth-failures.ts'
 import concurrency from './plugins/concurrency.ts'
 import cors from './plugins/cors.ts'
 import drainRequests from './plugins/drain.ts'
@@ -44,6 +45,14 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     forceCloseConnections: true,
   })
   listenForRawRequests(app.server)
+  // No parser of Fastify's reads a body: the hop takes it as it comes, and nothing else wants one.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  const refuseToken = createAuthFailures({
+    limitStore,
+    metrics,
+    limitPerMinute: config.authFailureLimitPerMinute,
+  })
   const corsPolicy = createCorsPolicy(config.allowedOrigins, config.clients)
 
   await app.register(record)
@@ -53,11 +62,11 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(refuseUnreadable)
   await app.register(drainRequests, { drain })
   await app.register(health, { drain, limitStore })
-  await app.register(admin, { adminToken: config.adminToken, metrics })
+  await app.register(admin, { adminToken: config.adminToken, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {
     const findTokenClient = createTokenClients(config.clients)
-    await surface.register(identity, { config, findTokenClient, cors: corsPolicy, limitStore })
+    await surface.register(identity, { config, findTokenClient, cors: corsPolicy, refuseToken })
     await surface.register(pathPolicy, { openPaths: config.openPaths })
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })

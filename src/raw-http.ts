@@ -2,6 +2,7 @@ import type { Server, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { type ErrorName, KeystowError, toOpenAIError } from './errors.ts'
+import { createRequestId } from './request-id.ts'
 
 /** What Node's parser refuses, by the code of its error; the rest is a bad request. */
 const BY_PARSER_CODE: Readonly<Record<string, ErrorName>> = {
@@ -31,6 +32,7 @@ export function listenForRawRequests(server: Server): void {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       connection: 'close',
+      'x-request-id': createRequestId(),
     }
     response.writeHead(status, headers).end(body)
   })
@@ -48,6 +50,7 @@ function writeRaw(socket: Socket, error: KeystowError): void {
   const { status, body } = describe(error)
   socket.end(
     `HTTP/1.1 ${status} ${error.code}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `content-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${createRequestId()}\r\n` +
+      `connection: close\r\n\r\n${body}`,
   )
 }

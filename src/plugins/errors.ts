@@ -37,6 +37,8 @@ export default fp(
 
 function sendError(error: KeystowError, request: FastifyRequest, reply: FastifyReply): void {
   request.record.error = error
+  // What is left of a body that nobody reads would have to be, before the connection could be used again.
+  if (!request.raw.complete) reply.header('connection', 'close')
   void reply.code(error.status).headers(error.headers).send(toOpenAIError(error))
 }
 

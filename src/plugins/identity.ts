@@ -8,17 +8,14 @@ import { presentedToken } from '../clients/presented-token.ts'
 import type { FindTokenClient } from '../clients/token-clients.ts'
 import type { Config } from '../config/config.ts'
 import { KeystowError } from '../errors.ts'
-import { tooManyRequests } from '../limits/too-many-requests.ts'
+import type { RefuseToken } from '../limits/auth-failures.ts'
 import type { CorsPolicy } from '../policy/cors.ts'
-import type { LimitStore } from '../stores/limit-store.ts'
-
-const MINUTE_MS = 60_000
 
 interface IdentityOptions {
   readonly config: Config
   readonly findTokenClient: FindTokenClient
   readonly cors: CorsPolicy
-  readonly limitStore: LimitStore
+  readonly refuseToken: RefuseToken
 }
 
 /** Finds out who is calling, and refuses whoever may not. */
@@ -37,7 +34,9 @@ export default fp(
         checkOpenOrigin(request)
         request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
       } else {
-        await refuse(request, token)
+        const error = new KeystowError('invalidApiKey')
+        if (token === undefined) throw error
+        await options.refuseToken(request.ip, error)
       }
     })
 
@@ -66,17 +65,6 @@ export default fp(
         message:
           'Pages of this origin may not call this server. Its operator can add the origin to ALLOWED_ORIGINS.',
       })
-    }
-
-    /** Counts the failure for its address, which is no key that the caller can choose, before it is answered. */
-    async function refuse(request: FastifyRequest, token: string | undefined): Promise<never> {
-      if (token !== undefined) {
-        const key = `auth-failures:${addressKey(request.ip ?? '')}`
-        const { count, resetAfterMs } = await options.limitStore.countRequest(key, MINUTE_MS)
-        if (count > config.authFailureLimitPerMinute)
-          throw tooManyRequests('rateLimited', resetAfterMs)
-      }
-      throw new KeystowError('invalidApiKey')
     }
   },
   { name: 'identity', dependencies: ['record', 'cors'] },

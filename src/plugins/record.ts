@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 import type { FastifyInstance } from 'fastify'
@@ -7,6 +6,7 @@ import fp from 'fastify-plugin'
 import { KeystowError } from '../errors.ts'
 import { framingProblem } from '../policy/framing.ts'
 import type { ParseTarget, Target } from '../policy/request-target.ts'
+import { createRequestId } from '../request-id.ts'
 import type { RequestRecord } from '../request-record.ts'
 
 declare module 'fastify' {
@@ -40,7 +40,7 @@ export default fp(
     app.decorateRequest('record')
     app.addHook('onRequest', (request, reply, done) => {
       const message: TargetedMessage = request.raw
-      const id = `req_${randomUUID().replaceAll('-', '')}`
+      const id = createRequestId()
       request.record = { id, startedAt: performance.now(), target: message[kTarget], bytes: 0 }
       reply.header('x-request-id', id)
       done()

@@ -47,7 +47,8 @@ function routeOf(request: FastifyRequest): string {
 function logRequest(request: FastifyRequest, status: number): void {
   const { record } = request
   const line = toLogFields(request, status)
-  if (record.error !== undefined && status >= 500) request.log.error({ ...line, err: record.error })
+  const isFailure = status >= 500 || record.ending === 'aborted'
+  if (record.error !== undefined && isFailure) request.log.error({ ...line, err: record.error })
   else request.log.info(line)
 }
 

@@ -41,7 +41,7 @@ export function createEventStreamWriter(
 
   function observeEnd(seen: Buffer, { endMark, isFinish }: StreamForm): void {
     isFinished ||= isFinish(seen)
-    if (endMark !== '') isEnded ||= seen.subarray(-MARK_WINDOW_BYTES).includes(endMark)
+    if (endMark !== '') isEnded = endsWithLine(seen, endMark)
   }
 
   function write(chunk: Buffer): boolean {
@@ -75,6 +75,15 @@ export function createEventStreamWriter(
         response.write(HEARTBEAT)
     },
   }
+}
+
+/** Whether the last line that is not empty is this one, and not a text of the model that holds it. */
+function endsWithLine(bytes: Buffer, line: string): boolean {
+  let end = bytes.length
+  while (bytes[end - 1] === LF || bytes[end - 1] === CR) end--
+  const start = end - line.length
+  if (end === bytes.length || start < 0 || bytes.indexOf(line, start) !== start) return false
+  return start === 0 || bytes[start - 1] === LF || bytes[start - 1] === CR
 }
 
 /** Whether the bytes end with an empty line, in any of the three line ends of the standard. */

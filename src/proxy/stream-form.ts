@@ -37,7 +37,8 @@ const CHAT_FORM: StreamForm = {
   errorFrames: (error) => `data: ${JSON.stringify(toOpenAIError(error))}\n\n${CHAT_END_FRAME}`,
 }
 
-const RESPONSE_ENDINGS = ['response.completed', 'response.incomplete', 'response.failed']
+/** With their quotes, which stand escaped in a text of the model. */
+const RESPONSE_ENDINGS = ['"response.completed"', '"response.incomplete"', '"response.failed"']
 
 /** Named events, on which the SDK raises: https://platform.openai.com/docs/api-reference/responses-streaming */
 const RESPONSES_FORM: StreamForm = {

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { hashClientToken } from '../clients/client-token.ts'
 import { presentedToken } from '../clients/presented-token.ts'
 import { KeystowError } from '../errors.ts'
+import type { RefuseToken } from '../limits/auth-failures.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Secret } from '../secret.ts'
 
@@ -12,23 +13,25 @@ interface AdminOptions {
   /** Without it these paths do not exist. */
   readonly adminToken: Secret | undefined
   readonly metrics: Metrics
+  readonly refuseToken: RefuseToken
 }
 
 /** What the operator reads, with the admin token as bearer. */
 export default async function admin(
   app: FastifyInstance,
-  { adminToken, metrics }: AdminOptions,
+  { adminToken, metrics, refuseToken }: AdminOptions,
 ): Promise<void> {
   if (adminToken === undefined) return
   const expected = hashClientToken(adminToken.reveal())
   app.addHook('onRequest', async (request) => {
     const token = presentedToken(request.raw.headers, request.raw.rawHeaders)
-    if (token === undefined || !timingSafeEqual(hashClientToken(token), expected)) {
-      throw new KeystowError('invalidApiKey', {
-        message:
-          'Incorrect admin token. Send the ADMIN_TOKEN of this server as "Authorization: Bearer <token>".',
-      })
-    }
+    if (token !== undefined && timingSafeEqual(hashClientToken(token), expected)) return
+    const error = new KeystowError('invalidApiKey', {
+      message:
+        'Incorrect admin token. Send the ADMIN_TOKEN of this server as "Authorization: Bearer <token>".',
+    })
+    if (token === undefined) throw error
+    await refuseToken(request.ip, error)
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(metrics.registry.contentType)

@@ -178,6 +178,17 @@ describe('a body', () => {
     expect(response.status).toBe(200)
   })
 
+  it.each([
+    ['/nope', {}, 404],
+    ['/v1/chat/completions', {}, 401],
+  ])('sent to %s without a token is not read', async (path, headers, status) => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const init = { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: '{"a"' }
+    const response = await fetch(gateway.origin + path, init)
+    expect(response.status).toBe(status)
+  })
+
   it('is read only once the client may call: an early answer does not wait for it', async () => {
     const upstream = await startUpstream(echo)
     const gateway = await startGateway({ upstream: upstream.origin })

@@ -77,7 +77,25 @@ describe('a chat stream whose upstream dies', () => {
     const gateway = await startGateway({ upstream: upstream.origin })
     await (await gateway.fetch('/v1/chat/completions', streamRequest)).text()
     const line = await gateway.waitForLine(() => true)
-    expect(line).toMatchObject({ ending: 'aborted', error: 'upstream_unavailable' })
+    expect(line).toMatchObject({
+      level: 'error',
+      ending: 'aborted',
+      error: 'upstream_unavailable',
+      err: { cause: { message: expect.any(String) } },
+    })
+  })
+})
+
+describe('a stream whose model writes about streams', () => {
+  it('is not taken for one that has ended', async () => {
+    const delta = 'data: {"choices":[{"delta":{"content":"it ends with data: [DONE]"}}]}\n\n'
+    const text = await readStream('/v1/chat/completions', breakAfter(delta))
+    expect(text).toBe(delta + CHAT_ERROR + DONE)
+  })
+
+  it('is not taken for a response that was completed', async () => {
+    const delta = 'event: x\ndata: {"type":"x","delta":"\\"response.completed\\""}\n\n'
+    expect(await readStream('/v1/responses', endAfter(delta))).toContain('event: error')
   })
 })
 

@@ -71,6 +71,19 @@ describe('unknown tokens', () => {
   })
 })
 
+describe('unknown admin tokens', () => {
+  it('cost their address too', async () => {
+    const env = { AUTH_FAILURE_LIMIT_PER_MINUTE: '2', ADMIN_TOKEN: 'ks-test-admin' }
+    const gateway = await start({ env })
+    const ask = async (token: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${token}` }
+      return (await fetch(`${gateway.origin}/metrics`, { headers })).status
+    }
+    expect([await ask('a'), await ask('b'), await ask('c')]).toEqual([401, 401, 429])
+    expect(await ask('ks-test-admin')).toBe(200)
+  })
+})
+
 describe('open access', () => {
   const env = { OPEN_ACCESS: 'true', CLIENT_TOKENS: '' }
 
