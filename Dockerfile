@@ -22,7 +22,8 @@ WORKDIR /app
 RUN install -d -o 1000 -g 1000 /data
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=source /app ./
-ENV HOST=0.0.0.0 PORT=8787 DATA_DIR=/data
+# Under a read-only root SQLite finds no place for its temporary files but the volume: sorting fails without one.
+ENV HOST=0.0.0.0 PORT=8787 DATA_DIR=/data SQLITE_TMPDIR=/data
 USER 1000:1000
 VOLUME /data
 EXPOSE 8787

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { config as loadDotenv } from 'dotenv'
@@ -6,6 +6,7 @@ import { config as loadDotenv } from 'dotenv'
 import { buildApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { parseConfig } from './config/load.ts'
+import type { YamlFile } from './config/yaml-file.ts'
 import { createServices } from './services.ts'
 
 /** EX_CONFIG of sysexits.h. */
@@ -23,13 +24,23 @@ if (process.argv.includes('--check')) {
 
 function readConfig(): Config {
   const named = process.env['KEYSTOW_CONFIG'] ?? ''
-  const name = named === '' ? DEFAULT_CONFIG_FILE : named
-  if (named !== '' && !existsSync(named)) {
+  const file = readYaml(named === '' ? DEFAULT_CONFIG_FILE : named)
+  if (named !== '' && file === undefined) {
     failConfig(['KEYSTOW_CONFIG: the file does not exist; name the YAML file with the settings'])
   }
-  const file = existsSync(name) ? { name, text: readFileSync(name, 'utf8') } : undefined
   const { config: parsed, problems } = parseConfig(process.env, file)
   return parsed ?? failConfig(problems)
+}
+
+/** Undefined when there is no such file. One that may not be read holds clients and limits: never go on without it. */
+function readYaml(name: string): YamlFile | undefined {
+  try {
+    return { name, text: readFileSync(name, 'utf8') }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT') return undefined
+    return failConfig([`${name}: cannot be read (${code}); let the user of this process read it`])
+  }
 }
 
 function failConfig(problems: readonly string[]): never {

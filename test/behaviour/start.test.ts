@@ -194,6 +194,11 @@ describe('a configuration that cannot be used', () => {
       /KEYSTOW_CONFIG: the file does not exist/,
     ],
     [
+      'a YAML file that cannot be read',
+      { ...KEY, ...TOKENS, KEYSTOW_CONFIG: tmpdir() },
+      /cannot be read \(EISDIR\)/,
+    ],
+    [
       'a second origin without a key of its own',
       {
         ...KEY,
