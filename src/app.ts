@@ -28,7 +28,7 @@ const REQUEST_TIMEOUT_MS = 300_000
 
 /** The application: what a request meets, in the order in which it meets it. */
 export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
-  const { dispatcher, limitStore, metrics, drain } = services
+  const { dispatcher, families, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
   const app = Fastify({
     loggerInstance: logger,
@@ -38,7 +38,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     bodyLimit: config.bodyLimitMb * BYTES_PER_MIB,
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: (address) => typeof address === 'string' && config.isTrustedProxy(address),
-    rewriteUrl: createUrlRewriter(createTargetParser(config.families)),
+    rewriteUrl: createUrlRewriter(createTargetParser(families)),
     clientErrorHandler: sendRawError,
     // Refused like everything else, with a body that says why.
     http: { requireHostHeader: false },
@@ -72,7 +72,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(concurrency, { limitStore, metrics })
     await surface.register(billing)
     await surface.register(forward, {
-      families: config.families,
+      families,
       dispatcher,
       scanner: services.scanner,
       metrics,

@@ -18,6 +18,8 @@ export interface RequestRecord {
   slot?: Slot
   firstByteAt?: number
   upstreamRequestId?: string
+  /** The fingerprint of the credential it went out with last, where there is more than one. */
+  credential?: string
   /** Bytes of body that came from the upstream. */
   bytes: number
   ending?: ExchangeEnding

@@ -6,7 +6,9 @@ import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
+import { bindFamilies, type Family } from './proxy/family.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import type { LimitStore } from './stores/limit-store.ts'
 
@@ -14,6 +16,7 @@ import type { LimitStore } from './stores/limit-store.ts'
 export interface Services {
   readonly logger: Logger
   readonly dispatcher: Dispatcher
+  readonly families: readonly Family[]
   readonly limitStore: LimitStore
   readonly metrics: Metrics
   readonly drain: Drain
@@ -25,7 +28,9 @@ export interface Services {
 
 /** Makes the services that the settings ask for; lines of the log go to standard output without a destination. */
 export function createServices(config: Config, destination?: DestinationStream): Services {
-  const scanner = createEgressScanner(config.credentials)
+  const scanner = createEgressScanner([])
+  const ring = createCredentialRing((secret) => scanner.learn(secret))
+  const families = bindFamilies(config.families, ring)
   const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()
   const limitStore = createLimitStore(config, { logger, metrics })
@@ -38,6 +43,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     metrics,
     limitStore,
     dispatcher,
+    families,
     scanner,
     drain: createDrain(),
     async close() {

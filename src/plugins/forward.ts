@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts'
 import { checkModel } from '../policy/client-policy.ts'
 import { readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
+import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
 import { type ExchangeClocks, type OutboundRequest, startExchange } from '../proxy/exchange.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
 import type { Family } from '../proxy/family.ts'
@@ -67,12 +68,26 @@ async function forward(
 
   const headers = buildOutboundHeaders(raw.rawHeaders)
   if (body.length !== undefined) headers.push('content-length', String(body.length))
-  // Last, so that nothing the client sent can stand beside it or take it out.
-  family.injectCredential(headers)
+  const turns = startTurns(family.pool, {
+    model: model ?? family.name,
+    isRepeatable: body.content === null || Buffer.isBuffer(body.content),
+  })
   const path = target.path + target.search
-  const { origin } = family
-  const outbound = { origin, path, method: request.method, headers, body: body.content }
-  return exchange(request, reply, outbound, options)
+  const buildOutbound = (): OutboundRequest => {
+    const turn = turns.current()
+    if (family.pool.members.length > 1) record.credential = turn.credential.fingerprint
+    // Last, so that nothing the client sent can stand beside it or take it out.
+    const withCredential = family.withCredential(headers, turn)
+    const { origin } = family
+    return { origin, path, method: request.method, headers: withCredential, body: body.content }
+  }
+  return exchange(request, reply, { ...options, turns, buildOutbound })
+}
+
+interface Attempts {
+  readonly turns: CredentialTurns
+  /** The request as it goes out with the current credential. */
+  readonly buildOutbound: () => OutboundRequest
 }
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
@@ -81,9 +96,9 @@ const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD
 function exchange(
   request: FastifyRequest,
   reply: FastifyReply,
-  outbound: OutboundRequest,
-  { dispatcher, clocks, drain, scanner, metrics }: ForwardOptions,
+  options: ForwardOptions & Attempts,
 ): Promise<void> {
+  const { dispatcher, clocks, drain, scanner, metrics, turns, buildOutbound } = options
   const { record } = request
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
@@ -91,9 +106,12 @@ function exchange(
       dispatcher,
       clocks,
       scanner,
-      request: outbound,
+      request: buildOutbound(),
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
+      onAnswer: (status, rawHeaders) =>
+        turns.answered(status, rawHeaders) ? buildOutbound() : undefined,
+      onUnanswered: (error) => (turns.failed(error) ? buildOutbound() : undefined),
       onHead(head) {
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true
@@ -113,10 +131,12 @@ function exchange(
       },
       onRefused: (error) => {
         untrack()
+        turns.end()
         reject(error)
       },
       onEnded(ending, bytes, error) {
         untrack()
+        turns.end()
         record.ending = ending
         record.bytes = bytes
         if (error !== undefined) record.error = error

@@ -154,7 +154,7 @@ describe('a rest that is over', () => {
     use(401)
     clock.now = 5000
     const turns = [begin(), begin(), begin(), begin()]
-    expect(turns.map(nameOf).toSorted()).toEqual(['a', 'b', 'b', 'b'])
+    expect(turns.filter((turn) => nameOf(turn) === 'a')).toHaveLength(1)
     const probe = turns.find((turn) => nameOf(turn) === 'a')
     expect(probe?.isProbe).toBe(true)
     expect(useMany(2)).toBe('bb')
