@@ -62,7 +62,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(refuseUnreadable)
   await app.register(drainRequests, { drain })
   await app.register(health, { drain, limitStore })
-  await app.register(admin, { adminToken: config.adminToken, metrics, refuseToken })
+  await app.register(admin, { adminToken: config.adminToken, metrics, families, refuseToken })
 
   await app.register(async function clientSurface(surface) {
     const findTokenClient = createTokenClients(config.clients)

@@ -2,6 +2,7 @@ import type { DestinationStream, Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 
 import type { Config } from './config/config.ts'
+import { registerCredentialMetrics } from './credential-metrics.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
@@ -33,6 +34,7 @@ export function createServices(config: Config, destination?: DestinationStream):
   const families = bindFamilies(config.families, ring)
   const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()
+  registerCredentialMetrics(metrics.registry, () => families)
   const limitStore = createLimitStore(config, { logger, metrics })
   const dispatcher = createUpstreamClient({
     connections: config.upstreamConnections,

@@ -33,6 +33,8 @@ interface Member {
 export interface CredentialPool {
   readonly origin: string
   readonly members: readonly Readonly<Member>[]
+  /** The clock of its times. */
+  readonly now: () => number
   /** Chooses a credential, other than the one of `except`; undefined when there is no other. */
   begin(model: string, except?: BoundCredential): Turn | undefined
   /** The attempt is over, with this answer or without one; only the first word on it counts. */
@@ -94,6 +96,7 @@ export function createCredentialPool(
   return {
     origin,
     members,
+    now,
     begin(model, except) {
       const at = now()
       const credential = choose(model, at, except)?.credential

@@ -7,19 +7,22 @@ import { presentedToken } from '../clients/presented-token.ts'
 import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
 import type { Metrics } from '../metrics.ts'
+import { describeUpstreams } from '../proxy/describe-upstreams.ts'
+import type { Family } from '../proxy/family.ts'
 import type { Secret } from '../secret.ts'
 
 interface AdminOptions {
   /** Without it these paths do not exist. */
   readonly adminToken: Secret | undefined
   readonly metrics: Metrics
+  readonly families: readonly Family[]
   readonly refuseToken: RefuseToken
 }
 
 /** What the operator reads, with the admin token as bearer. */
 export default async function admin(
   app: FastifyInstance,
-  { adminToken, metrics, refuseToken }: AdminOptions,
+  { adminToken, metrics, families, refuseToken }: AdminOptions,
 ): Promise<void> {
   if (adminToken === undefined) return
   const expected = hashClientToken(adminToken.reveal())
@@ -37,4 +40,5 @@ export default async function admin(
     reply.type(metrics.registry.contentType)
     return metrics.registry.metrics()
   })
+  app.get('/admin/upstreams', () => ({ upstreams: describeUpstreams(families) }))
 }
