@@ -1,4 +1,5 @@
 import type { Client } from './clients/client.ts'
+import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
 import type { ExchangeEnding } from './proxy/exchange.ts'
 import type { Slot } from './stores/limit-store.ts'
@@ -8,6 +9,8 @@ export interface RequestRecord {
   readonly id: string
   /** `performance.now()` when its head had been read. */
   readonly startedAt: number
+  /** The settings as they were when it began: a reload changes nothing for what runs. */
+  readonly policy: Policy
   /** Undefined when no path could be read from the request line. */
   readonly target: Target | undefined
   client?: Client

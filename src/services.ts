@@ -7,9 +7,9 @@ import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { createLivePolicy, type LivePolicy } from './policy/policy.ts'
 import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
-import { bindFamilies, type Family } from './proxy/family.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import type { LimitStore } from './stores/limit-store.ts'
 
@@ -17,7 +17,7 @@ import type { LimitStore } from './stores/limit-store.ts'
 export interface Services {
   readonly logger: Logger
   readonly dispatcher: Dispatcher
-  readonly families: readonly Family[]
+  readonly policy: LivePolicy
   readonly limitStore: LimitStore
   readonly metrics: Metrics
   readonly drain: Drain
@@ -31,10 +31,10 @@ export interface Services {
 export function createServices(config: Config, destination?: DestinationStream): Services {
   const scanner = createEgressScanner([])
   const ring = createCredentialRing((secret) => scanner.learn(secret))
-  const families = bindFamilies(config.families, ring)
+  const policy = createLivePolicy(config, ring)
   const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()
-  registerCredentialMetrics(metrics.registry, () => families)
+  registerCredentialMetrics(metrics.registry, () => policy.current().families)
   const limitStore = createLimitStore(config, { logger, metrics })
   const dispatcher = createUpstreamClient({
     connections: config.upstreamConnections,
@@ -45,7 +45,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     metrics,
     limitStore,
     dispatcher,
-    families,
+    policy,
     scanner,
     drain: createDrain(),
     async close() {

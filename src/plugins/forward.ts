@@ -9,39 +9,35 @@ import { checkModel } from '../policy/client-policy.ts'
 import { readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
-import { type ExchangeClocks, type OutboundRequest, startExchange } from '../proxy/exchange.ts'
+import { type OutboundRequest, startExchange } from '../proxy/exchange.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
-import type { Family } from '../proxy/family.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
+import { familyConstraint } from './routing.ts'
 
 interface ForwardOptions {
-  readonly families: readonly Family[]
   readonly dispatcher: Dispatcher
-  readonly clocks: ExchangeClocks
-  readonly bodyLimitBytes: number
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
 }
 
-/** Mounts every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
+/** One mount for every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
 export default fp(
   async function forwardFamilies(app: FastifyInstance, options: ForwardOptions) {
     // A parser that reads a body would take it from the hop.
     app.removeAllContentTypeParsers()
-    for (const family of options.families) {
-      for (const prefix of family.prefixes) {
-        await app.register(httpProxy, {
-          upstream: family.origin,
-          prefix,
-          rewritePrefix: prefix,
-          httpMethods: [...FORWARDED_METHODS],
-          undici: options.dispatcher,
-          handler: (request, reply) => forward(request, reply, options),
-        })
-      }
-    }
+    app.addConstraintStrategy(familyConstraint)
+    await app.register(httpProxy, {
+      upstream: '',
+      constraints: { family: true },
+      httpMethods: [...FORWARDED_METHODS],
+      undici: options.dispatcher,
+      replyOptions: {
+        getUpstream: (request) => request.record.target?.family?.origin ?? '',
+      },
+      handler: (request, reply) => forward(request, reply, options),
+    })
   },
   { name: 'forward', dependencies: ['identity', 'path-policy'] },
 )
@@ -58,7 +54,7 @@ async function forward(
     throw new Error('a request was routed to a family without a target or a client')
   }
   const body = await readInboundBody(raw, reply.raw, {
-    limitBytes: options.bodyLimitBytes,
+    limitBytes: record.policy.bodyLimitBytes,
     isModelChecked: client.models !== undefined,
   })
   const { model, stream } = body.fields
@@ -98,13 +94,13 @@ function exchange(
   reply: FastifyReply,
   options: ForwardOptions & Attempts,
 ): Promise<void> {
-  const { dispatcher, clocks, drain, scanner, metrics, turns, buildOutbound } = options
+  const { dispatcher, drain, scanner, metrics, turns, buildOutbound } = options
   const { record } = request
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
     const running = startExchange({
       dispatcher,
-      clocks,
+      clocks: record.policy.clocks,
       scanner,
       request: buildOutbound(),
       response: reply.raw,

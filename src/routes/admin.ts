@@ -8,21 +8,19 @@ import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { describeUpstreams } from '../proxy/describe-upstreams.ts'
-import type { Family } from '../proxy/family.ts'
 import type { Secret } from '../secret.ts'
 
 interface AdminOptions {
   /** Without it these paths do not exist. */
   readonly adminToken: Secret | undefined
   readonly metrics: Metrics
-  readonly families: readonly Family[]
   readonly refuseToken: RefuseToken
 }
 
 /** What the operator reads, with the admin token as bearer. */
 export default async function admin(
   app: FastifyInstance,
-  { adminToken, metrics, families, refuseToken }: AdminOptions,
+  { adminToken, metrics, refuseToken }: AdminOptions,
 ): Promise<void> {
   if (adminToken === undefined) return
   const expected = hashClientToken(adminToken.reveal())
@@ -34,11 +32,14 @@ export default async function admin(
         'Incorrect admin token. Send the ADMIN_TOKEN of this server as "Authorization: Bearer <token>".',
     })
     if (token === undefined) throw error
-    await refuseToken(request.ip, error)
+    const { authFailureLimitPerMinute } = request.record.policy.config
+    await refuseToken(request.ip, error, authFailureLimitPerMinute)
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(metrics.registry.contentType)
     return metrics.registry.metrics()
   })
-  app.get('/admin/upstreams', () => ({ upstreams: describeUpstreams(families) }))
+  app.get('/admin/upstreams', ({ record }) => ({
+    upstreams: describeUpstreams(record.policy.families),
+  }))
 }
