@@ -1,6 +1,5 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 
-import { createTokenClients } from './clients/token-clients.ts'
 import type { Config } from './config/config.ts'
 import { createAuthFailures } from './limits/auth-failures.ts'
 import concurrency from './plugins/concurrency.ts'
@@ -11,10 +10,9 @@ import forward from './plugins/forward.ts'
 import identity from './plugins/identity.ts'
 import pathPolicy from './plugins/path-policy.ts'
 import rateLimit from './plugins/rate-limit.ts'
-import record, { createUrlRewriter, refuseUnreadable } from './plugins/record.ts'
+import record, { refuseUnreadable } from './plugins/record.ts'
 import requestLog from './plugins/request-log.ts'
-import { createCorsPolicy } from './policy/cors.ts'
-import { createTargetParser } from './policy/request-target.ts'
+import { createUrlRewriter } from './plugins/routing.ts'
 import { listenForRawRequests, sendRawError } from './raw-http.ts'
 import admin from './routes/admin.ts'
 import billing from './routes/billing.ts'
@@ -28,7 +26,7 @@ const REQUEST_TIMEOUT_MS = 300_000
 
 /** The application: what a request meets, in the order in which it meets it. */
 export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
-  const { dispatcher, limitStore, metrics, drain } = services
+  const { policy, dispatcher, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
   const app = Fastify({
     loggerInstance: logger,
@@ -37,8 +35,9 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     childLoggerFactory: (parent) => parent,
     bodyLimit: config.bodyLimitMb * BYTES_PER_MIB,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: (address) => typeof address === 'string' && config.isTrustedProxy(address),
-    rewriteUrl: createUrlRewriter(createTargetParser(config.families)),
+    trustProxy: (address) =>
+      typeof address === 'string' && policy.current().config.isTrustedProxy(address),
+    rewriteUrl: createUrlRewriter(policy),
     clientErrorHandler: sendRawError,
     // Refused like everything else, with a body that says why.
     http: { requireHostHeader: false },
@@ -48,42 +47,24 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   // No parser of Fastify's reads a body: the hop takes it as it comes, and nothing else wants one.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  const refuseToken = createAuthFailures({
-    limitStore,
-    metrics,
-    limitPerMinute: config.authFailureLimitPerMinute,
-  })
-  const corsPolicy = createCorsPolicy(config.allowedOrigins, config.clients)
+  const refuseToken = createAuthFailures({ limitStore, metrics })
 
   await app.register(record)
   await app.register(errors)
   await app.register(requestLog, { metrics })
-  await app.register(cors, { policy: corsPolicy })
+  await app.register(cors)
   await app.register(refuseUnreadable)
   await app.register(drainRequests, { drain })
   await app.register(health, { drain, limitStore })
   await app.register(admin, { adminToken: config.adminToken, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {
-    const findTokenClient = createTokenClients(config.clients)
-    await surface.register(identity, { config, findTokenClient, cors: corsPolicy, refuseToken })
-    await surface.register(pathPolicy, { openPaths: config.openPaths })
+    await surface.register(identity, { refuseToken })
+    await surface.register(pathPolicy)
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })
     await surface.register(billing)
-    await surface.register(forward, {
-      families: config.families,
-      dispatcher,
-      scanner: services.scanner,
-      metrics,
-      clocks: {
-        firstByteMs: config.upstreamFirstByteTimeoutMs,
-        idleMs: config.upstreamIdleTimeoutMs,
-        heartbeatMs: config.sseHeartbeatMs,
-      },
-      bodyLimitBytes: config.bodyLimitMb * BYTES_PER_MIB,
-      drain,
-    })
+    await surface.register(forward, { dispatcher, scanner: services.scanner, metrics, drain })
   })
   return app
 }

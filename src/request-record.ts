@@ -1,4 +1,5 @@
 import type { Client } from './clients/client.ts'
+import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
 import type { ExchangeEnding } from './proxy/exchange.ts'
 import type { Slot } from './stores/limit-store.ts'
@@ -8,6 +9,8 @@ export interface RequestRecord {
   readonly id: string
   /** `performance.now()` when its head had been read. */
   readonly startedAt: number
+  /** The settings as they were when it began: a reload changes nothing for what runs. */
+  readonly policy: Policy
   /** Undefined when no path could be read from the request line. */
   readonly target: Target | undefined
   client?: Client
@@ -18,6 +21,8 @@ export interface RequestRecord {
   slot?: Slot
   firstByteAt?: number
   upstreamRequestId?: string
+  /** The fingerprint of the credential it went out with last, where there is more than one. */
+  credential?: string
   /** Bytes of body that came from the upstream. */
   bytes: number
   ending?: ExchangeEnding

@@ -2,10 +2,13 @@ import type { DestinationStream, Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 
 import type { Config } from './config/config.ts'
+import { registerCredentialMetrics } from './credential-metrics.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { createLivePolicy, type LivePolicy } from './policy/policy.ts'
+import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import type { LimitStore } from './stores/limit-store.ts'
@@ -14,6 +17,7 @@ import type { LimitStore } from './stores/limit-store.ts'
 export interface Services {
   readonly logger: Logger
   readonly dispatcher: Dispatcher
+  readonly policy: LivePolicy
   readonly limitStore: LimitStore
   readonly metrics: Metrics
   readonly drain: Drain
@@ -25,9 +29,12 @@ export interface Services {
 
 /** Makes the services that the settings ask for; lines of the log go to standard output without a destination. */
 export function createServices(config: Config, destination?: DestinationStream): Services {
-  const scanner = createEgressScanner(config.credentials)
+  const scanner = createEgressScanner([])
+  const ring = createCredentialRing((secret) => scanner.learn(secret))
+  const policy = createLivePolicy(config, ring)
   const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()
+  registerCredentialMetrics(metrics.registry, () => policy.current().families)
   const limitStore = createLimitStore(config, { logger, metrics })
   const dispatcher = createUpstreamClient({
     connections: config.upstreamConnections,
@@ -38,6 +45,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     metrics,
     limitStore,
     dispatcher,
+    policy,
     scanner,
     drain: createDrain(),
     async close() {

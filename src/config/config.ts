@@ -1,6 +1,6 @@
 import type { IsTrustedProxy } from '../clients/address.ts'
 import type { TokenClient } from '../clients/client.ts'
-import type { Family } from '../proxy/family.ts'
+import type { FamilyConfig } from '../proxy/family.ts'
 import type { Secret } from '../secret.ts'
 import type { Settings } from './settings.ts'
 
@@ -9,11 +9,11 @@ export interface Config extends Omit<Settings, 'trustProxy'> {
   readonly isTrustedProxy: IsTrustedProxy
   readonly adminToken: Secret | undefined
   readonly clients: readonly TokenClient[]
-  readonly families: readonly Family[]
+  readonly families: readonly FamilyConfig[]
   /** Path prefixes that are closed by default and that the operator opened. */
   readonly openPaths: readonly string[]
-  /** Every secret sent upstream, for the log's last net. */
-  readonly credentials: readonly Secret[]
+  /** Files that hold secrets, by their paths. */
+  readonly secretFiles: readonly string[]
   /** A client token made for this run only, to be printed once; absent when clients were configured. */
   readonly generatedToken: Secret | undefined
 }

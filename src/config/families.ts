@@ -1,9 +1,10 @@
 import { isPathWithin } from '../policy/path-prefix.ts'
-import { type CredentialHeader, createFamily, type Family } from '../proxy/family.ts'
-import { createSecret, type Secret } from '../secret.ts'
+import type { WeightedCredential } from '../proxy/credential-pool.ts'
+import type { CredentialHeader, FamilyConfig } from '../proxy/family.ts'
+import { readCredentialList, readCredentials } from './credentials.ts'
 import { upstreamProblem } from './origin.ts'
 import type { RoutePolicy } from './policy-file.ts'
-import { type Environment, readSecret } from './secret-sources.ts'
+import type { SecretInput } from './secret-sources.ts'
 
 const BEARER: CredentialHeader = { name: 'authorization', template: 'Bearer {credential}' }
 
@@ -31,46 +32,31 @@ const MIDJOURNEY_PREFIXES = [
 const OWN_PREFIXES = ['/healthz', '/readyz', '/metrics', '/admin', '/dashboard']
 
 interface FamiliesInput {
-  readonly env: Environment
+  readonly secrets: SecretInput
   /** The upstream's origin. */
   readonly origin: string
-  readonly credential: Secret | undefined
+  readonly credentials: readonly WeightedCredential[]
   readonly routes: Readonly<Record<string, RoutePolicy>>
 }
 
-interface Families {
-  readonly families: readonly Family[]
-  /** Every credential that a family sends. */
-  readonly credentials: readonly Secret[]
-}
-
-/** `/v1`, Midjourney and the families of the YAML, each with its credential bound to its origin. */
-export function buildFamilies(input: FamiliesInput, problems: string[]): Families {
-  const origin = new URL(input.origin).origin
-  const credential = input.credential ?? createSecret('')
-  const families = [
-    createFamily({ name: 'v1', prefixes: V1_PREFIXES, origin, credential, headers: [BEARER] }),
-    createFamily({
-      name: 'mj',
-      prefixes: MIDJOURNEY_PREFIXES,
-      origin,
-      credential,
-      headers: MIDJOURNEY_HEADERS,
-    }),
+/** `/v1`, Midjourney and the families of the YAML, each with its credentials bound to its origin. */
+export function buildFamilies(input: FamiliesInput): readonly FamilyConfig[] {
+  const { problems } = input.secrets
+  const main = { origin: new URL(input.origin).origin, credentials: input.credentials }
+  const families: FamilyConfig[] = [
+    { name: 'v1', prefixes: V1_PREFIXES, headers: [BEARER], ...main },
+    { name: 'mj', prefixes: MIDJOURNEY_PREFIXES, headers: MIDJOURNEY_HEADERS, ...main },
   ]
-  const credentials = [credential]
   const taken = [...OWN_PREFIXES, ...V1_PREFIXES, ...MIDJOURNEY_PREFIXES]
   for (const [name, route] of Object.entries(input.routes)) {
     const prefixes = typeof route.prefix === 'string' ? [route.prefix] : route.prefix
     problems.push(...prefixProblems(name, prefixes, taken))
     taken.push(...prefixes)
-    const own = routeCredential(name, route, { ...input, origin }, problems)
-    if (own === undefined) continue
-    if (!credentials.includes(own.credential)) credentials.push(own.credential)
+    const bound = bindRoute(name, route, { secrets: input.secrets, main })
     const headers = [{ name: route.header.toLowerCase(), template: route.template }]
-    families.push(createFamily({ name, prefixes, headers, ...own }))
+    families.push({ name, prefixes, headers, ...bound })
   }
-  return { families, credentials }
+  return families
 }
 
 function prefixProblems(
@@ -86,39 +72,52 @@ function prefixProblems(
   })
 }
 
-interface BoundCredential {
+interface Bound {
   readonly origin: string
-  readonly credential: Secret
+  readonly credentials: readonly WeightedCredential[]
 }
 
-/** A route to another origin must bring its own credential: the first one never goes to a second origin. */
-function routeCredential(
-  name: string,
-  route: RoutePolicy,
-  { env, origin, credential }: FamiliesInput,
-  problems: string[],
-): BoundCredential | undefined {
-  if (route.upstream === undefined && route.credentialEnv === undefined) {
-    return credential === undefined ? undefined : { origin, credential }
-  }
-  const upstream = route.upstream ?? origin
+interface Binding {
+  readonly secrets: SecretInput
+  /** The upstream's own. */
+  readonly main: Bound
+}
+
+/** A route to another origin must bring its own credentials: the first ones never go to a second origin. */
+function bindRoute(name: string, route: RoutePolicy, { secrets, main }: Binding): Bound {
+  const upstream = route.upstream ?? main.origin
   const problem = upstreamProblem(upstream)
   if (problem !== undefined) {
-    problems.push(`routes.${name}.upstream: ${problem}`)
-    return undefined
+    secrets.problems.push(`routes.${name}.upstream: ${problem}`)
+    return main
   }
-  const routeOrigin = new URL(upstream).origin
-  if (route.credentialEnv === undefined) {
-    if (routeOrigin === origin) return credential && { origin, credential }
-    problems.push(
+  const { origin } = new URL(upstream)
+  const own = readOwn(name, route, secrets)
+  if (own !== undefined) return { origin, credentials: own }
+  if (origin !== main.origin) {
+    secrets.problems.push(
       `routes.${name}.upstream: is another origin; name the variable with its own key in credentialEnv`,
     )
-    return undefined
   }
-  const source = readSecret(env, route.credentialEnv)
-  problems.push(...source.problems)
-  if (source.secret === undefined && source.problems.length === 0) {
-    problems.push(`${route.credentialEnv}: is not set; routes.${name} needs the key in it`)
+  return main
+}
+
+/** The credentials that a route names; undefined when it names none. */
+function readOwn(
+  name: string,
+  { credentialEnv, credentials }: RoutePolicy,
+  secrets: SecretInput,
+): readonly WeightedCredential[] | undefined {
+  const where = `routes.${name}.credentials`
+  if (credentials !== undefined && credentialEnv !== undefined) {
+    secrets.problems.push(`${where}: is set together with credentialEnv; keep one of the two`)
   }
-  return source.secret && { origin: routeOrigin, credential: source.secret }
+  if (credentials !== undefined) return readCredentialList(secrets, credentials, where)
+  if (credentialEnv === undefined) return undefined
+  const before = secrets.problems.length
+  const own = readCredentials(secrets, credentialEnv)
+  if (own.length === 0 && secrets.problems.length === before) {
+    secrets.problems.push(`${credentialEnv}: is not set; routes.${name} needs the key in it`)
+  }
+  return own
 }

@@ -1,20 +1,32 @@
 import { z } from 'zod'
 
 import { createTrustedProxies, type IsTrustedProxy } from '../clients/address.ts'
-import type { Secret } from '../secret.ts'
+import type { WeightedCredential } from '../proxy/credential-pool.ts'
 import { buildClients } from './clients.ts'
 import type { Config } from './config.ts'
+import { readCredentialList, readCredentials } from './credentials.ts'
 import { buildFamilies } from './families.ts'
 import { browserOriginProblem, upstreamProblem } from './origin.ts'
 import { type ClientPolicy, policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
 import { safeStartProblems } from './safe-start.ts'
-import { type Environment, readSecret } from './secret-sources.ts'
+import {
+  createSecretFiles,
+  type Environment,
+  readSecret,
+  type SecretFiles,
+  type SecretInput,
+} from './secret-sources.ts'
 import { settingInfo, settingsShape } from './settings.ts'
 import { parseYaml, type YamlFile } from './yaml-file.ts'
 
 export type ConfigResult =
-  | { readonly config: Config; readonly problems?: never }
+  | {
+      readonly config: Config
+      /** What is wrong and was got round. */
+      readonly notices: readonly string[]
+      readonly problems?: never
+    }
   | { readonly config?: never; readonly problems: readonly string[] }
 
 const configSchema = z.object({ ...settingsShape, ...policyShape })
@@ -27,26 +39,29 @@ const REFUSED_UPSTREAM = 'https://invalid.invalid'
  * Turns the environment and the YAML file into a frozen `Config`, or into every problem there is, one line
  * each: name, what is wrong, how to fix it. Never holds a secret's value.
  */
-export function parseConfig(env: Environment, file?: YamlFile): ConfigResult {
-  const problems: string[] = []
+export function parseConfig(
+  env: Environment,
+  file?: YamlFile,
+  files: SecretFiles = createSecretFiles(),
+): ConfigResult {
+  const secrets: SecretInput = { env, files, problems: [], notices: [], named: new Set() }
+  const { problems, notices, named } = secrets
   const document = parseYaml(file, Object.keys(configSchema.shape), problems)
   const parsed = parseSettings(env, document, problems)
-  const credential = readRequiredCredential(env, problems)
-  const adminToken = takeSecret(env, 'ADMIN_TOKEN', problems)
+  const credentials = readUpstreamCredentials(secrets, document, parsed)
+  const adminToken = readSecret(secrets, 'ADMIN_TOKEN')
   const isTrustedProxy = parseTrustedProxies(parsed.trustProxy, problems)
   checkOrigins(parsed, problems)
 
   const { clients, generatedToken } = buildClients(env, parsed, problems)
-  const { families, credentials } = buildFamilies(
-    { env, origin: parsed.upstreamUrl, credential, routes: parsed.routes },
-    problems,
-  )
+  const origin = parsed.upstreamUrl
+  const families = buildFamilies({ secrets, origin, credentials, routes: parsed.routes })
   problems.push(...safeStartProblems({ settings: parsed, hasTokens: clients.length > 0 }))
   if (problems.length > 0) return { problems }
 
-  const { trustProxy: _, routes: __, ...rest } = parsed
-  const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families, credentials }
-  return { config: Object.freeze({ ...rest, ...resolved }) }
+  const { trustProxy: _, routes: __, credentials: ___, ...rest } = parsed
+  const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families }
+  return { config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }), notices }
 }
 
 function parseSettings(
@@ -101,21 +116,31 @@ function checkUpstream(
   return { ...parsed, upstreamUrl }
 }
 
-function readRequiredCredential(env: Environment, problems: string[]): Secret | undefined {
+/** Those of `UPSTREAM_API_KEY`, its file or the YAML's list: exactly one of the three. */
+function readUpstreamCredentials(
+  secrets: SecretInput,
+  document: Readonly<Record<string, unknown>>,
+  { credentials: list }: Parsed,
+): readonly WeightedCredential[] {
+  const { env, problems } = secrets
   const before = problems.length
-  const credential = takeSecret(env, 'UPSTREAM_API_KEY', problems)
-  if (credential === undefined && problems.length === before) {
+  const isInEnv = [env['UPSTREAM_API_KEY'], env['UPSTREAM_API_KEY_FILE']].some(Boolean)
+  // A list that cannot be used is a problem that has been told.
+  const isInFile = (document['credentials'] ?? undefined) !== undefined
+  if (isInFile && isInEnv) {
+    problems.push(
+      'credentials: is set together with UPSTREAM_API_KEY or UPSTREAM_API_KEY_FILE; keep one of them',
+    )
+    return []
+  }
+  if (isInFile) return readCredentialList(secrets, list ?? [], 'credentials')
+  const credentials = readCredentials(secrets, 'UPSTREAM_API_KEY')
+  if (credentials.length === 0 && problems.length === before) {
     problems.push(
       "UPSTREAM_API_KEY: is not set; put the provider's key (hk-…) there, or its file's name into UPSTREAM_API_KEY_FILE",
     )
   }
-  return credential
-}
-
-function takeSecret(env: Environment, name: string, problems: string[]): Secret | undefined {
-  const source = readSecret(env, name)
-  problems.push(...source.problems)
-  return source.secret
+  return credentials
 }
 
 function parseTrustedProxies(entries: readonly string[], problems: string[]): IsTrustedProxy {

@@ -31,15 +31,36 @@ export const clientSchema = z.strictObject({
   concurrencyLimit: limit.optional(),
 })
 
+const variableName = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]*$/, { error: 'name an environment variable, such as SUNO_API_KEY' })
+
+const weight = z
+  .int({ error: 'give a whole number from 1 to 1000' })
+  .min(1, { error: 'give a whole number from 1 to 1000' })
+  .max(1000, { error: 'give a whole number from 1 to 1000' })
+
+/** Where credentials are, never what they are, and how often each is chosen beside the others. */
+export const credentialSchema = z
+  .strictObject({
+    file: z.string().min(1).optional(),
+    env: variableName.optional(),
+    weight: weight.default(1),
+  })
+  .refine(({ file, env }) => (file === undefined) !== (env === undefined), {
+    error: 'name either the file or the environment variable (env) that holds the key',
+  })
+
+const credentialList = z.array(credentialSchema).min(1).optional()
+
 /** A further family of paths, forwarded like `/v1`. */
 export const routeSchema = z.strictObject({
   prefix: z.union([pathPrefix, z.array(pathPrefix).min(1)]),
   upstream: z.string().optional(),
   /** The environment variable that holds the credential when the upstream is another origin. */
-  credentialEnv: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9_]*$/, { error: 'name an environment variable, such as SUNO_API_KEY' })
-    .optional(),
+  credentialEnv: variableName.optional(),
+  /** The same, for several credentials or those in files. */
+  credentials: credentialList,
   header: z
     .string()
     .regex(HEADER_NAME, { error: 'give the name of a request header' })
@@ -50,12 +71,14 @@ export const routeSchema = z.strictObject({
     .default('Bearer {credential}'),
 })
 
-/** What only the YAML can say: clients, further families and the closed paths that are opened. */
+/** What only the YAML can say: clients, further families, the closed paths that are opened, a pool of credentials. */
 export const policyShape = {
+  credentials: credentialList,
   clients: z.array(clientSchema).default([]),
   routes: z.record(z.string(), routeSchema).default({}),
   openPaths: z.array(pathPrefix).default([]),
 }
 
 export type ClientPolicy = z.output<typeof clientSchema>
+export type CredentialPolicy = z.output<typeof credentialSchema>
 export type RoutePolicy = z.output<typeof routeSchema>

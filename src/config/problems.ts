@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 
 import { nearestKey } from './nearest-key.ts'
-import { clientSchema, routeSchema } from './policy-file.ts'
+import { clientSchema, credentialSchema, routeSchema } from './policy-file.ts'
 import { settingInfo, settingsShape } from './settings.ts'
 
 /** Settings that may hold a password; their value is not repeated in a message. */
@@ -24,8 +24,13 @@ export function describeIssue(issue: z.core.$ZodIssue, { where, value }: IssueSo
   }
   const place = [name, ...inner].join('.')
   if (issue.code !== 'unrecognized_keys') return [`${place}: ${issue.message}`]
-  const known = Object.keys(name === 'clients' ? clientSchema.shape : routeSchema.shape)
+  const known = Object.keys(shapeAt(issue.path).shape)
   return issue.keys.map((key) => unknownKey(`${place}.${key}`, key, known))
+}
+
+function shapeAt(path: readonly PropertyKey[]) {
+  if (path.includes('credentials')) return credentialSchema
+  return path[0] === 'clients' ? clientSchema : routeSchema
 }
 
 /** Names the nearest valid key, which is nearly always the one that was meant. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 
 import { createSecret, type Secret } from '../secret.ts'
 
@@ -11,26 +11,88 @@ const SAMPLE =
 /** What may stand in a header value (RFC 9110 section 5.5), without spaces: 33 to 126. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
 
-interface SecretSource {
-  readonly secret: Secret | undefined
-  readonly problems: readonly string[]
+/** Why a text cannot be used, or undefined when it can. */
+type FindProblem = (text: string) => string | undefined
+
+/** Where secrets are read from, and what is found out on the way. No line ever holds a value. */
+export interface SecretInput {
+  readonly env: Environment
+  readonly files: SecretFiles
+  readonly problems: string[]
+  /** What is wrong and was got round. */
+  readonly notices: string[]
+  /** The files that were named. */
+  readonly named: Set<string>
 }
 
-/** Reads a secret from `NAME` or `NAME_FILE`, exactly one of them. Problems never hold the value. */
-export function readSecret(env: Environment, name: string): SecretSource {
-  const direct = env[name] ?? ''
-  const file = env[`${name}_FILE`] ?? ''
+/** Reads files that hold secrets. */
+export interface SecretFiles {
+  /** The file's text without the white space around it, or why it cannot be used. */
+  read(path: string, findProblem: FindProblem): FileText
+}
+
+type FileText =
+  | { readonly text: string; readonly notice?: string; readonly problem?: never }
+  | { readonly text?: never; readonly problem: string }
+
+/**
+ * Remembers of each file what could last be used: one that is emptied or goes missing while the process runs takes
+ * nothing away from it.
+ */
+export function createSecretFiles(): SecretFiles {
+  const lastGood = new Map<string, Secret>()
+  return {
+    read(path, findProblem) {
+      const before = lastGood.get(path)?.reveal()
+      const { text, problem: readProblem } = readText(path, before)
+      const problem = text === undefined ? readProblem : findProblem(text)
+      if (text !== undefined && problem === undefined) {
+        if (text !== before) lastGood.set(path, createSecret(text))
+        return { text }
+      }
+      if (before === undefined) return { problem: problem ?? '' }
+      return { text: before, notice: `${problem} (what it held before stays in use)` }
+    },
+  }
+}
+
+/** Reads a secret from `NAME` or `NAME_FILE`, at most one of them. */
+export function readSecret(input: SecretInput, name: string): Secret | undefined {
+  const text = readSecretText(input, name, secretProblem)
+  return text === undefined ? undefined : createSecret(text)
+}
+
+/** Reads a text from `NAME` or the file that `NAME_FILE` names, if it can be used. */
+export function readSecretText(
+  input: SecretInput,
+  name: string,
+  findProblem: FindProblem,
+): string | undefined {
+  const direct = input.env[name] ?? ''
+  const file = input.env[`${name}_FILE`] ?? ''
   if (direct !== '' && file !== '') {
-    return fail(`${name}: is set together with ${name}_FILE; keep one of the two`)
+    input.problems.push(`${name}: is set together with ${name}_FILE; keep one of the two`)
+    return undefined
   }
-  if (direct !== '') return accept(name, direct)
-  if (file === '') return { secret: undefined, problems: [] }
-  try {
-    // Editors and `echo` end a file with a newline that is no part of the secret.
-    return accept(`${name}_FILE`, readFileSync(file, 'utf8').trim())
-  } catch (error) {
-    return fail(`${name}_FILE: ${readProblem(error)}; name a file that this process can read`)
-  }
+  if (file !== '') return readSecretFile(input, { name: `${name}_FILE`, path: file }, findProblem)
+  if (direct === '') return undefined
+  const problem = findProblem(direct)
+  if (problem === undefined) return direct
+  input.problems.push(`${name}: ${problem}`)
+  return undefined
+}
+
+/** Reads the text of a file that a setting of this name names, if it can be used. */
+export function readSecretFile(
+  input: SecretInput,
+  { name, path }: { readonly name: string; readonly path: string },
+  findProblem: FindProblem,
+): string | undefined {
+  input.named.add(path)
+  const file = input.files.read(path, findProblem)
+  if (file.problem !== undefined) input.problems.push(`${name}: ${file.problem}`)
+  else if (file.notice !== undefined) input.notices.push(`${name}: ${file.notice}`)
+  return file.text
 }
 
 /** Why a secret cannot be used, or undefined when it can. */
@@ -43,14 +105,16 @@ export function secretProblem(value: string): string | undefined {
   return undefined
 }
 
-function accept(name: string, value: string): SecretSource {
-  const problem = secretProblem(value)
-  return problem === undefined
-    ? { secret: createSecret(value), problems: [] }
-    : fail(`${name}: ${problem}`)
+function readText(path: string, before: string | undefined): FileText {
+  try {
+    // A pipe gives what it holds once, and then keeps its reader waiting.
+    if (before !== undefined && statSync(path).isFIFO()) return { text: before }
+    // Editors and `echo` end a file with a newline that is no part of the secret.
+    return { text: readFileSync(path, 'utf8').trim() }
+  } catch (error) {
+    return { problem: `${readProblem(error)}; name a file that this process can read` }
+  }
 }
-
-const fail = (problem: string): SecretSource => ({ secret: undefined, problems: [problem] })
 
 function readProblem(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined

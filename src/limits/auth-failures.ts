@@ -9,16 +9,18 @@ const MINUTE_MS = 60_000
 interface AuthFailuresOptions {
   readonly limitStore: LimitStore
   readonly metrics: Metrics
-  readonly limitPerMinute: number
 }
 
 /** Throws what a caller with an unknown token is answered. */
-export type RefuseToken = (address: string | undefined, error: KeystowError) => Promise<never>
+export type RefuseToken = (
+  address: string | undefined,
+  error: KeystowError,
+  limitPerMinute: number,
+) => Promise<never>
 
 /** Counts each failure for its address, which is no key that the caller can choose, before it is answered. */
-export function createAuthFailures(options: AuthFailuresOptions): RefuseToken {
-  const { limitStore, metrics, limitPerMinute } = options
-  return async function refuseToken(address, error) {
+export function createAuthFailures({ limitStore, metrics }: AuthFailuresOptions): RefuseToken {
+  return async function refuseToken(address, error, limitPerMinute) {
     const key = `auth-failures:${addressKey(address ?? '')}`
     const { count, resetAfterMs } = await limitStore.countRequest(key, MINUTE_MS)
     if (count <= limitPerMinute) throw error

@@ -2,17 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { KeystowError } from '../errors.ts'
-import type { CorsPolicy } from '../policy/cors.ts'
-
-interface CorsOptions {
-  readonly policy: CorsPolicy
-}
 
 /** CORS headers on every answer, and the answer to preflights: before identity, limits and body. */
 export default fp(
-  async function cors(app: FastifyInstance, { policy }: CorsOptions) {
+  async function cors(app: FastifyInstance) {
     app.addHook('onRequest', (request, reply, done) => {
       const { origin } = request.headers
+      const { cors: policy } = request.record.policy
       reply.headers(policy.answerHeaders(origin))
       if (request.method !== 'OPTIONS' || origin === undefined) return done()
       if (request.headers['access-control-request-method'] === undefined) return done()

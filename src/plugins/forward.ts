@@ -8,39 +8,36 @@ import type { Metrics } from '../metrics.ts'
 import { checkModel } from '../policy/client-policy.ts'
 import { readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
-import { type ExchangeClocks, type OutboundRequest, startExchange } from '../proxy/exchange.ts'
+import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
+import { type OutboundRequest, startExchange } from '../proxy/exchange.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
-import type { Family } from '../proxy/family.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
+import { familyConstraint } from './routing.ts'
 
 interface ForwardOptions {
-  readonly families: readonly Family[]
   readonly dispatcher: Dispatcher
-  readonly clocks: ExchangeClocks
-  readonly bodyLimitBytes: number
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
 }
 
-/** Mounts every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
+/** One mount for every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
 export default fp(
   async function forwardFamilies(app: FastifyInstance, options: ForwardOptions) {
     // A parser that reads a body would take it from the hop.
     app.removeAllContentTypeParsers()
-    for (const family of options.families) {
-      for (const prefix of family.prefixes) {
-        await app.register(httpProxy, {
-          upstream: family.origin,
-          prefix,
-          rewritePrefix: prefix,
-          httpMethods: [...FORWARDED_METHODS],
-          undici: options.dispatcher,
-          handler: (request, reply) => forward(request, reply, options),
-        })
-      }
-    }
+    app.addConstraintStrategy(familyConstraint)
+    await app.register(httpProxy, {
+      upstream: '',
+      constraints: { family: true },
+      httpMethods: [...FORWARDED_METHODS],
+      undici: options.dispatcher,
+      replyOptions: {
+        getUpstream: (request) => request.record.target?.family?.origin ?? '',
+      },
+      handler: (request, reply) => forward(request, reply, options),
+    })
   },
   { name: 'forward', dependencies: ['identity', 'path-policy'] },
 )
@@ -57,7 +54,7 @@ async function forward(
     throw new Error('a request was routed to a family without a target or a client')
   }
   const body = await readInboundBody(raw, reply.raw, {
-    limitBytes: options.bodyLimitBytes,
+    limitBytes: record.policy.bodyLimitBytes,
     isModelChecked: client.models !== undefined,
   })
   const { model, stream } = body.fields
@@ -67,12 +64,26 @@ async function forward(
 
   const headers = buildOutboundHeaders(raw.rawHeaders)
   if (body.length !== undefined) headers.push('content-length', String(body.length))
-  // Last, so that nothing the client sent can stand beside it or take it out.
-  family.injectCredential(headers)
+  const turns = startTurns(family.pool, {
+    model: model ?? family.name,
+    isRepeatable: body.content === null || Buffer.isBuffer(body.content),
+  })
   const path = target.path + target.search
-  const { origin } = family
-  const outbound = { origin, path, method: request.method, headers, body: body.content }
-  return exchange(request, reply, outbound, options)
+  const buildOutbound = (): OutboundRequest => {
+    const turn = turns.current()
+    if (family.pool.members.length > 1) record.credential = turn.credential.fingerprint
+    // Last, so that nothing the client sent can stand beside it or take it out.
+    const withCredential = family.withCredential(headers, turn)
+    const { origin } = family
+    return { origin, path, method: request.method, headers: withCredential, body: body.content }
+  }
+  return exchange(request, reply, { ...options, turns, buildOutbound })
+}
+
+interface Attempts {
+  readonly turns: CredentialTurns
+  /** The request as it goes out with the current credential. */
+  readonly buildOutbound: () => OutboundRequest
 }
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
@@ -81,19 +92,22 @@ const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD
 function exchange(
   request: FastifyRequest,
   reply: FastifyReply,
-  outbound: OutboundRequest,
-  { dispatcher, clocks, drain, scanner, metrics }: ForwardOptions,
+  options: ForwardOptions & Attempts,
 ): Promise<void> {
+  const { dispatcher, drain, scanner, metrics, turns, buildOutbound } = options
   const { record } = request
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
     const running = startExchange({
       dispatcher,
-      clocks,
+      clocks: record.policy.clocks,
       scanner,
-      request: outbound,
+      request: buildOutbound(),
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
+      onAnswer: (status, rawHeaders) =>
+        turns.answered(status, rawHeaders) ? buildOutbound() : undefined,
+      onUnanswered: (error) => (turns.failed(error) ? buildOutbound() : undefined),
       onHead(head) {
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true
@@ -113,10 +127,12 @@ function exchange(
       },
       onRefused: (error) => {
         untrack()
+        turns.end()
         reject(error)
       },
       onEnded(ending, bytes, error) {
         untrack()
+        turns.end()
         record.ending = ending
         record.bytes = bytes
         if (error !== undefined) record.error = error

@@ -5,26 +5,19 @@ import { addressKey } from '../clients/address.ts'
 import { createAddressClient } from '../clients/address-client.ts'
 import type { Client } from '../clients/client.ts'
 import { presentedToken } from '../clients/presented-token.ts'
-import type { FindTokenClient } from '../clients/token-clients.ts'
-import type { Config } from '../config/config.ts'
 import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
-import type { CorsPolicy } from '../policy/cors.ts'
 
 interface IdentityOptions {
-  readonly config: Config
-  readonly findTokenClient: FindTokenClient
-  readonly cors: CorsPolicy
   readonly refuseToken: RefuseToken
 }
 
 /** Finds out who is calling, and refuses whoever may not. */
 export default fp(
-  async function identity(app: FastifyInstance, options: IdentityOptions) {
-    const { config, findTokenClient, cors } = options
-
+  async function identity(app: FastifyInstance, { refuseToken }: IdentityOptions) {
     app.addHook('onRequest', async function identify(request, reply) {
       const { headers, rawHeaders } = request.raw
+      const { config, findTokenClient } = request.record.policy
       const token = presentedToken(headers, rawHeaders)
       const client = token === undefined ? undefined : findTokenClient(token)
       if (client !== undefined) {
@@ -36,12 +29,13 @@ export default fp(
       } else {
         const error = new KeystowError('invalidApiKey')
         if (token === undefined) throw error
-        await options.refuseToken(request.ip, error)
+        await refuseToken(request.ip, error, config.authFailureLimitPerMinute)
       }
     })
 
     function checkOrigin(client: Client, request: FastifyRequest, reply: FastifyReply): void {
       const { origin } = request.headers
+      const { cors } = request.record.policy
       if (origin === undefined || cors.isOriginOf(client, origin)) return
       // Known for another client only: that page may not read this client's answers.
       reply.removeHeader('access-control-allow-origin')
@@ -59,7 +53,7 @@ export default fp(
       const isForeign =
         origin === undefined
           ? request.headers['sec-fetch-site'] === 'cross-site'
-          : !cors.isKnownOrigin(origin)
+          : !request.record.policy.cors.isKnownOrigin(origin)
       if (!isForeign) return
       throw new KeystowError('notAllowed', {
         message:

@@ -5,17 +5,13 @@ import { KeystowError } from '../errors.ts'
 import { checkPath } from '../policy/client-policy.ts'
 import { findClosedPath } from '../policy/closed-paths.ts'
 
-interface PathPolicyOptions {
-  readonly openPaths: readonly string[]
-}
-
 /** Refuses paths that are closed for everybody, and those that this client may not use. */
 export default fp(
-  async function pathPolicy(app: FastifyInstance, { openPaths }: PathPolicyOptions) {
+  async function pathPolicy(app: FastifyInstance) {
     app.addHook('onRequest', (request, _reply, done) => {
-      const { client, target } = request.record
+      const { client, target, policy } = request.record
       if (client === undefined || target === undefined) return done(new KeystowError('invalidPath'))
-      const openedBy = findClosedPath(request.method, target.path, openPaths)
+      const openedBy = findClosedPath(request.method, target.path, policy.config.openPaths)
       if (openedBy !== undefined) {
         return done(
           new KeystowError('notAllowed', {

@@ -1,36 +1,15 @@
-import type { IncomingMessage } from 'node:http'
-
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { KeystowError } from '../errors.ts'
 import { framingProblem } from '../policy/framing.ts'
-import type { ParseTarget, Target } from '../policy/request-target.ts'
 import { createRequestId } from '../request-id.ts'
 import type { RequestRecord } from '../request-record.ts'
+import { routingOf } from './routing.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     record: RequestRecord
-  }
-}
-
-const kTarget = Symbol('target')
-
-interface TargetedMessage extends IncomingMessage {
-  [kTarget]?: Target | undefined
-}
-
-/** Where a request without a readable path is routed; the hook below refuses it before anything else looks. */
-const REFUSED_URL = '/'
-
-/** Maps each request line to its one target before the router sees it (Fastify's `rewriteUrl`). */
-export function createUrlRewriter(parseTarget: ParseTarget) {
-  return function rewriteUrl(message: IncomingMessage): string {
-    const target = parseTarget(message.url ?? '')
-    const targeted: TargetedMessage = message
-    targeted[kTarget] = target
-    return target === undefined ? REFUSED_URL : target.path + target.search
   }
 }
 
@@ -39,9 +18,9 @@ export default fp(
   async function record(app: FastifyInstance) {
     app.decorateRequest('record')
     app.addHook('onRequest', (request, reply, done) => {
-      const message: TargetedMessage = request.raw
+      const { policy, target } = routingOf(request.raw)
       const id = createRequestId()
-      request.record = { id, startedAt: performance.now(), target: message[kTarget], bytes: 0 }
+      request.record = { id, startedAt: performance.now(), policy, target, bytes: 0 }
       reply.header('x-request-id', id)
       done()
     })

@@ -73,6 +73,7 @@ function toLogFields(request: FastifyRequest, status: number): Record<string, un
     bytes: record.bytes,
     ending: record.ending,
     upstreamRequestId: record.upstreamRequestId,
+    credential: record.credential,
     error: record.error === undefined || !('code' in record.error) ? undefined : record.error.code,
     msg: 'request',
   }

@@ -12,6 +12,9 @@ const PERCENT = 0x25
 const JSON_ESCAPE = Buffer.from('\\u00')
 const NO_BYTES = Buffer.alloc(0)
 
+/** More than this is not held back, whatever an upstream strings together. */
+const MAX_HELD_BYTES = 16 * 1024
+
 /** Searches one body, piece by piece. */
 export interface BodyScan {
   /** What of these bytes and those held back before may pass; the rest could be the beginning of a secret. */
@@ -27,6 +30,8 @@ export interface EgressScanner {
   scanText(text: string): string
   /** With a fixed length, a replacement is as long as what it replaces. */
   startBody(options: { readonly isFixedLength: boolean }): BodyScan
+  /** Looks for this credential too from now on, also in bodies that have begun; nothing is ever forgotten. */
+  learn(credential: Secret): void
 }
 
 /** Where secrets stand in some bytes. */
@@ -38,13 +43,34 @@ interface Finding {
 
 type Find = (bytes: Buffer) => Finding
 
+/** Looks for one credential in all its forms. */
+interface Finder {
+  readonly plain: Buffer
+  /** Bytes that may stand in any of the forms, the shortest of which is `shortest` bytes long. */
+  readonly isPossible: Uint8Array
+  readonly shortest: number
+  readonly find: Find
+}
+
 /**
  * The last net between the upstream and a client: replaces every credential of the process in what passes, as it is,
  * percent-encoded, JSON-escaped or in base64.
  */
 export function createEgressScanner(credentials: readonly Secret[]): EgressScanner {
-  const find = combine(credentials.map((credential) => createFind(credential.reveal())))
+  const finders: Finder[] = []
+  let findAny: Find = combine(finders)
+  const find: Find = (bytes) => findAny(bytes)
+
+  function learn(credential: Secret): void {
+    const finder = createFinder(credential.reveal())
+    if (finders.some(({ plain }) => plain.equals(finder.plain))) return
+    finders.push(finder)
+    findAny = combine(finders)
+  }
+
+  for (const credential of credentials) learn(credential)
   return {
+    learn,
     scanText(text) {
       const bytes = Buffer.from(text)
       const { matches } = find(bytes)
@@ -57,30 +83,58 @@ export function createEgressScanner(credentials: readonly Secret[]): EgressScann
 function startBody(find: Find, isFixedLength: boolean): BodyScan {
   let held = NO_BYTES
   let hits = 0
+
+  function pass(bytes: Buffer, matches: readonly Match[]): Buffer {
+    if (matches.length === 0) return bytes
+    hits += matches.length
+    return redact(bytes, matches, isFixedLength)
+  }
+
   return {
     hits: () => hits,
     write(chunk) {
       const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-      const { matches, cutAt } = find(bytes)
+      const { matches, cutAt } = withoutOverlap(find(bytes), bytes.length)
       held = cutAt === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(cutAt))
-      const passing = cutAt === bytes.length ? bytes : bytes.subarray(0, cutAt)
-      if (matches.length === 0) return passing
-      hits += matches.length
-      return redact(passing, matches, isFixedLength)
+      return pass(cutAt === bytes.length ? bytes : bytes.subarray(0, cutAt), matches)
     },
     end() {
       const rest = held
       held = NO_BYTES
-      return rest
+      return pass(rest, find(rest).matches)
     },
   }
 }
 
-function combine(finds: readonly Find[]): Find {
-  const [only, ...more] = finds
-  if (only !== undefined && more.length === 0) return only
+/**
+ * Cuts in front of a secret whose end could be the beginning of another one, so that both are looked at again with
+ * what follows. Only several credentials can overlap so.
+ */
+function withoutOverlap({ matches, cutAt }: Finding, length: number): Finding {
+  const index = matches.findIndex(({ end }) => end > cutAt)
+  const overlapping = matches[index]
+  if (overlapping === undefined) return { matches, cutAt }
+  if (length - overlapping.start > MAX_HELD_BYTES) {
+    return { matches, cutAt: Math.max(cutAt, matches.at(-1)?.end ?? 0) }
+  }
+  return { matches: matches.slice(0, index), cutAt: Math.min(cutAt, overlapping.start) }
+}
+
+/** Chunks that hold no secret of any credential cost the same however many there are. */
+function combine(finders: readonly Finder[]): Find {
+  const [only, ...more] = finders
+  if (only === undefined) return ({ length }) => ({ matches: NO_MATCHES, cutAt: length })
+  if (more.length === 0) return only.find
+  const isPossible = new Uint8Array(256).map((_, byte) =>
+    finders.some((finder) => finder.isPossible[byte] === 1) ? 1 : 0,
+  )
+  const shortest = Math.min(...finders.map((finder) => finder.shortest))
   return (bytes) => {
-    const findings = finds.map((find) => find(bytes))
+    const mayBeCut = isPossible[bytes[bytes.length - 1] ?? 0] === 1
+    if (!mayBeCut && !hasLongRun(bytes, shortest, isPossible)) {
+      return { matches: NO_MATCHES, cutAt: bytes.length }
+    }
+    const findings = finders.map(({ find }) => find(bytes))
     return {
       matches: mergeMatches(findings.flatMap(({ matches }) => matches)),
       cutAt: Math.min(bytes.length, ...findings.map(({ cutAt }) => cutAt)),
@@ -88,8 +142,7 @@ function combine(finds: readonly Find[]): Find {
   }
 }
 
-/** Finds one credential in all its forms. */
-function createFind(credential: string): Find {
+function createFinder(credential: string): Finder {
   const { plain, encoded } = buildSecretForms(credential)
   const matcher = createEscapedMatcher(plain)
   const isPossible = createAlphabet(BASE64_ALPHABET + ESCAPE_BYTES + plain.toString('latin1'))
@@ -111,12 +164,13 @@ function createFind(credential: string): Find {
     return from + Math.min(matcher.find(tail).cutAt, ...cuts)
   }
 
-  return (bytes) => {
+  function find(bytes: Buffer): Finding {
     const matches = hasLongRun(bytes, shortest, isPossible) ? findMatches(bytes) : NO_MATCHES
     const cutAt = bytes.length === 0 ? 0 : findCut(bytes)
     // A match that ends the bytes is no beginning of another.
     return { matches, cutAt: Math.max(cutAt, matches.at(-1)?.end ?? 0) }
   }
+  return { plain, isPossible, shortest, find }
 }
 
 const NO_MATCHES: readonly Match[] = []

@@ -39,6 +39,10 @@ interface ExchangeOptions {
   readonly scanner: EgressScanner
   /** How the path's event streams end, where that is known. */
   readonly streamForm: StreamForm | undefined
+  /** The upstream has answered, and nothing has been sent to the client: returns what to send in place, if anything. */
+  onAnswer(status: number, rawHeaders: RawHeaders): OutboundRequest | undefined
+  /** No answer will come: returns what to send in place, if anything. */
+  onUnanswered(error: unknown): OutboundRequest | undefined
   /** The upstream has answered: returns Keystow's own headers for the answer, name, value, name, value. */
   onHead(head: UpstreamHead): readonly string[]
   /** The upstream answered with this many of its credentials, in the head or the body; none of them passed. */
@@ -58,6 +62,7 @@ export interface Exchange {
 }
 
 const CLIENT_LEFT = new Error('the client left')
+const SENT_AGAIN = new Error('the request was sent again')
 
 /**
  * Sends one request upstream and its answer to the client: every chunk in the turn in which it came, no
@@ -71,6 +76,8 @@ export function startExchange(options: ExchangeOptions): Exchange {
   let isHeadSent = false
   let isOver = false
   let bytes = 0
+  /** The attempt that counts: nothing of an earlier one reaches the client. */
+  let attempt = 0
 
   function finish(): boolean {
     if (isOver) return false
@@ -106,6 +113,8 @@ export function startExchange(options: ExchangeOptions): Exchange {
   }
 
   function begin(status: number, rawHeaders: RawHeaders): void {
+    const next = options.onAnswer(status, rawHeaders)
+    if (next !== undefined) return sendAgain(next)
     const head = readUpstreamHead(rawHeaders, request.origin)
     if (head.encodings === undefined) {
       const cause = new Error('the answer has a content-encoding that is unknown')
@@ -140,40 +149,59 @@ export function startExchange(options: ExchangeOptions): Exchange {
     )
   }
 
+  function send(outbound: OutboundRequest): void {
+    const own = ++attempt
+    const isStale = (): boolean => isOver || own !== attempt
+    // A slow upload is the client's time: the upstream's begins when it has everything.
+    if (outbound.body === null || Buffer.isBuffer(outbound.body)) startFirstByteClock()
+    else outbound.body.once('end', () => isOver || startFirstByteClock())
+
+    options.dispatcher.dispatch(
+      { ...outbound },
+      {
+        onRequestStart(started) {
+          // It waited for a connection while its client left.
+          if (isStale()) return started.abort(CLIENT_LEFT)
+          controller = started
+        },
+        onResponseStart({ rawHeaders }, status) {
+          // 102 and 103 announce an answer; they are not one.
+          if (isStale() || status < 200) return
+          clearTimeout(firstByteTimer)
+          begin(status, toRawHeaders(rawHeaders))
+        },
+        onResponseData(current, chunk) {
+          if (isStale() || answer === undefined) return
+          if (bytes === 0) options.onFirstByte()
+          bytes += chunk.length
+          if (!answer.write(chunk)) current.pause()
+        },
+        onResponseEnd() {
+          if (!isStale()) answer?.end()
+        },
+        onResponseError(_, error) {
+          if (isStale()) return
+          const next = answer === undefined ? options.onUnanswered(error) : undefined
+          if (next === undefined) fail(toUpstreamError(error))
+          else sendAgain(next)
+        },
+      },
+    )
+  }
+
+  function sendAgain(next: OutboundRequest): void {
+    const refused = controller
+    controller = undefined
+    clearTimeout(firstByteTimer)
+    attempt++
+    // Its connection goes with it: reading the rest of an answer that nobody wants could take for ever.
+    refused?.abort(SENT_AGAIN)
+    send(next)
+  }
+
   response.once('close', onClientClose)
   response.on('drain', onDrain)
-  // A slow upload is the client's time: the upstream's begins when it has everything.
-  if (request.body === null || Buffer.isBuffer(request.body)) startFirstByteClock()
-  else request.body.once('end', () => isOver || startFirstByteClock())
-
-  options.dispatcher.dispatch(
-    { ...request },
-    {
-      onRequestStart(started) {
-        controller = started
-        // It waited for a connection while its client left.
-        if (isOver) started.abort(CLIENT_LEFT)
-      },
-      onResponseStart({ rawHeaders }, status) {
-        // 102 and 103 announce an answer; they are not one.
-        if (isOver || status < 200) return
-        clearTimeout(firstByteTimer)
-        begin(status, toRawHeaders(rawHeaders))
-      },
-      onResponseData(current, chunk) {
-        if (isOver || answer === undefined) return
-        if (bytes === 0) options.onFirstByte()
-        bytes += chunk.length
-        if (!answer.write(chunk)) current.pause()
-      },
-      onResponseEnd() {
-        if (!isOver) answer?.end()
-      },
-      onResponseError(_, error) {
-        fail(toUpstreamError(error))
-      },
-    },
-  )
+  send(request)
   return { end: fail }
 }
 

@@ -1,16 +1,22 @@
-import type { Secret } from '../secret.ts'
+import type { CredentialRing } from './bound-credential.ts'
+import {
+  createCredentialPool,
+  type CredentialPool,
+  type Turn,
+  type WeightedCredential,
+} from './credential-pool.ts'
 
-/** Writes a credential into a flat list of outbound headers: name, value, name, value. */
-export type InjectCredential = (outboundHeaders: string[]) => void
-
-/** Paths that go to one upstream with one credential. */
-export interface Family {
+/** Paths that go to one upstream, as the settings say it. */
+export interface FamilyConfig {
   readonly name: string
   /** Path prefixes without a trailing slash. */
   readonly prefixes: readonly string[]
   /** Scheme, host and port of the upstream. */
   readonly origin: string
-  readonly injectCredential: InjectCredential
+  /** The headers that carry a credential. */
+  readonly headers: readonly CredentialHeader[]
+  /** Families with the same list share a pool. */
+  readonly credentials: readonly WeightedCredential[]
 }
 
 /** A header that carries the credential; `{credential}` in the template is where it goes. */
@@ -20,24 +26,48 @@ export interface CredentialHeader {
   readonly template: string
 }
 
-interface FamilyOptions {
-  readonly name: string
-  readonly prefixes: readonly string[]
-  readonly origin: string
-  readonly credential: Secret
-  readonly headers: readonly CredentialHeader[]
+/** Paths that go to one upstream, each request with a credential of one pool. */
+export interface Family extends Pick<FamilyConfig, 'name' | 'prefixes' | 'origin'> {
+  readonly pool: CredentialPool
+  /** A flat list of outbound headers (name, value, name, value) with the credential of this turn behind them. */
+  withCredential(outboundHeaders: readonly string[], turn: Turn): string[]
 }
 
-/** Binds a credential to one origin, for good: nothing else in the process pairs the two. */
-export function createFamily({ credential, headers, ...family }: FamilyOptions): Family {
-  const injectCredential: InjectCredential = (outboundHeaders) => {
-    for (const { name, template } of headers) {
-      // A function, because `$` in the credential would be read as a pattern.
-      outboundHeaders.push(
-        name,
-        template.replace('{credential}', () => credential.reveal()),
-      )
-    }
-  }
-  return Object.freeze({ ...family, injectCredential })
+/** Binds the credentials of each family to its origin: nothing else in the process pairs the two. */
+export function bindFamilies(
+  configs: readonly FamilyConfig[],
+  ring: CredentialRing,
+): readonly Family[] {
+  const pools = new Map<readonly WeightedCredential[], CredentialPool>()
+  return configs.map((config) => {
+    const { origin, credentials } = config
+    const pool = pools.get(credentials) ?? createCredentialPool(credentials, { origin, ring })
+    pools.set(credentials, pool)
+    return bindFamily(config, pool)
+  })
+}
+
+function bindFamily(
+  { name, prefixes, origin, headers }: FamilyConfig,
+  pool: CredentialPool,
+): Family {
+  if (pool.origin !== origin) throw new Error(`${name} shares credentials with another origin`)
+  return Object.freeze({
+    name,
+    prefixes,
+    origin,
+    pool,
+    withCredential(outboundHeaders: readonly string[], { credential }: Turn): string[] {
+      if (credential.origin !== origin) throw new Error(`a credential is not for ${origin}`)
+      const all = [...outboundHeaders]
+      for (const { name, template } of headers) {
+        // A function, because `$` in the credential would be read as a pattern.
+        all.push(
+          name,
+          template.replace('{credential}', () => credential.secret.reveal()),
+        )
+      }
+      return all
+    },
+  })
 }

@@ -7,6 +7,7 @@ import { presentedToken } from '../clients/presented-token.ts'
 import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
 import type { Metrics } from '../metrics.ts'
+import { describeUpstreams } from '../proxy/describe-upstreams.ts'
 import type { Secret } from '../secret.ts'
 
 interface AdminOptions {
@@ -31,10 +32,14 @@ export default async function admin(
         'Incorrect admin token. Send the ADMIN_TOKEN of this server as "Authorization: Bearer <token>".',
     })
     if (token === undefined) throw error
-    await refuseToken(request.ip, error)
+    const { authFailureLimitPerMinute } = request.record.policy.config
+    await refuseToken(request.ip, error, authFailureLimitPerMinute)
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(metrics.registry.contentType)
     return metrics.registry.metrics()
   })
+  app.get('/admin/upstreams', ({ record }) => ({
+    upstreams: describeUpstreams(record.policy.families),
+  }))
 }

@@ -127,6 +127,43 @@ describe('the egress scan', () => {
     expect(text).toBe('hk-[redacted]hk-[redacted] hk-[redacted]hk-[redacted]')
   })
 
+  it('lets nothing of several credentials through that share characters at their ends', () => {
+    const first = 'hk-test-first-credential-that-ends-with-shared'
+    const second = 'shared-is-how-the-second-credential-begins'
+    const both = createEgressScanner([createSecret(first), createSecret(second)])
+    const joined = first + second.slice('shared'.length)
+    for (let cut = 1; cut < joined.length; cut++) {
+      const scan = both.startBody({ isFixedLength: false })
+      const pieces = [joined.slice(0, cut), joined.slice(cut), '.'].map((piece) =>
+        scan.write(Buffer.from(piece)).toString(),
+      )
+      expect(pieces.join('') + scan.end().toString()).toBe('hk-[redacted].')
+    }
+    const scan = both.startBody({ isFixedLength: false })
+    const held = scan.write(Buffer.from(`x ${first}`)).toString()
+    expect(held + scan.end().toString()).toBe('x hk-[redacted]')
+    expect(scan.hits()).toBe(1)
+  })
+
+  it('holds back no more than a bound, whatever several credentials have in common', () => {
+    const both = createEgressScanner(['hk-ababababa0', 'hk-0babababab'].map(createSecret))
+    const scan = both.startBody({ isFixedLength: false })
+    let passed = 0
+    for (let i = 0; i < 10_000; i++) passed += scan.write(Buffer.from('ababababa0babababab')).length
+    expect(passed).toBeGreaterThan(0)
+    expect(scan.end().length).toBeLessThan(20_000)
+  })
+
+  it('learns a credential, also for a body that has begun', () => {
+    const learning = createEgressScanner([createSecret(TEST_CREDENTIAL)])
+    const scan = learning.startBody({ isFixedLength: false })
+    expect(scan.write(Buffer.from('hk-test-a-later-one.')).toString()).toBe('hk-test-a-later-one.')
+    learning.learn(createSecret('hk-test-a-later-one'))
+    learning.learn(createSecret('sk-test-a-later-one'))
+    expect(scan.write(Buffer.from('hk-test-a-later-one.')).toString()).toBe('hk-[redacted].')
+    expect(learning.scanText(`test-a-later-one ${SECRET}`)).toBe('[redacted] [redacted]')
+  })
+
   it('finds a credential that repeats itself', () => {
     const repeating = createEgressScanner([createSecret('hk-abababababac')])
     const scan = repeating.startBody({ isFixedLength: false })

@@ -1,0 +1,62 @@
+import type { WeightedCredential } from '../proxy/credential-pool.ts'
+import { createSecret } from '../secret.ts'
+import type { CredentialPolicy } from './policy-file.ts'
+import {
+  readSecretFile,
+  readSecretText,
+  type SecretInput,
+  secretProblem,
+} from './secret-sources.ts'
+
+/** Several credentials in one text: by comma in a variable, one a line in a file. */
+const SEPARATOR = /[,\r\n]+/
+
+/** The credentials in `NAME`, or in the file that `NAME_FILE` names; none when neither is set. */
+export function readCredentials(
+  input: SecretInput,
+  name: string,
+  weight = 1,
+): readonly WeightedCredential[] {
+  return parse(readSecretText(input, name, credentialsProblem), weight)
+}
+
+/** The credentials of a list in the YAML; `where` is its name there. */
+export function readCredentialList(
+  input: SecretInput,
+  list: readonly CredentialPolicy[],
+  where: string,
+): readonly WeightedCredential[] {
+  return list.flatMap(({ file, env, weight }, index) => {
+    const place = `${where}.${index}`
+    if (file !== undefined) {
+      const source = { name: `${place}.file`, path: file }
+      return parse(readSecretFile(input, source, credentialsProblem), weight)
+    }
+    const before = input.problems.length
+    const credentials = readCredentials(input, env ?? '', weight)
+    if (credentials.length === 0 && input.problems.length === before) {
+      input.problems.push(`${env}: is not set; ${place} needs the key in it`)
+    }
+    return credentials
+  })
+}
+
+function parse(text: string | undefined, weight: number): readonly WeightedCredential[] {
+  return split(text ?? '').map((value) => ({ credential: createSecret(value), weight }))
+}
+
+const split = (text: string): string[] =>
+  text
+    .split(SEPARATOR)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+function credentialsProblem(text: string): string | undefined {
+  const values = split(text)
+  if (values.length < 2) return secretProblem(values[0] ?? '')
+  for (const [index, value] of values.entries()) {
+    const problem = secretProblem(value)
+    if (problem !== undefined) return `key ${index + 1} of ${values.length} ${problem}`
+  }
+  return undefined
+}

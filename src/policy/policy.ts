@@ -1,0 +1,54 @@
+import { createTokenClients, type FindTokenClient } from '../clients/token-clients.ts'
+import type { Config } from '../config/config.ts'
+import type { CredentialRing } from '../proxy/bound-credential.ts'
+import type { ExchangeClocks } from '../proxy/exchange.ts'
+import { bindFamilies, type Family } from '../proxy/family.ts'
+import { type CorsPolicy, createCorsPolicy } from './cors.ts'
+import { createTargetParser, type ParseTarget } from './request-target.ts'
+
+const BYTES_PER_MIB = 1024 * 1024
+
+/** Everything that is decided by the settings for one request, as they were when it began. */
+export interface Policy {
+  readonly config: Config
+  readonly families: readonly Family[]
+  readonly parseTarget: ParseTarget
+  readonly findTokenClient: FindTokenClient
+  readonly cors: CorsPolicy
+  readonly clocks: ExchangeClocks
+  readonly bodyLimitBytes: number
+}
+
+/** Holds the policy of the requests that begin now; those that run keep theirs. */
+export interface LivePolicy {
+  current(): Policy
+  replace(config: Config): void
+}
+
+/** The credentials stay in the ring, with what is known of them. */
+export function createLivePolicy(config: Config, ring: CredentialRing): LivePolicy {
+  let current = createPolicy(config, ring)
+  return {
+    current: () => current,
+    replace(next) {
+      current = createPolicy(next, ring)
+    },
+  }
+}
+
+function createPolicy(config: Config, ring: CredentialRing): Policy {
+  const families = bindFamilies(config.families, ring)
+  return Object.freeze({
+    config,
+    families,
+    parseTarget: createTargetParser(families),
+    findTokenClient: createTokenClients(config.clients),
+    cors: createCorsPolicy(config.allowedOrigins, config.clients),
+    clocks: {
+      firstByteMs: config.upstreamFirstByteTimeoutMs,
+      idleMs: config.upstreamIdleTimeoutMs,
+      heartbeatMs: config.sseHeartbeatMs,
+    },
+    bodyLimitBytes: config.bodyLimitMb * BYTES_PER_MIB,
+  })
+}
