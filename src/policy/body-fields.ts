@@ -42,7 +42,7 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
 export function createBodyFieldScanner(): BodyFieldScanner {
   const found = new Map<string, Member>()
   const scanner = createMemberScanner({
-    onName: (name) => checkName(name, found),
+    onName: (name) => findAmbiguity(name, POLICY_NAMES, found),
     isWanted: (name) => POLICY_NAMES.has(name),
     onMember: (member) => found.set(member.name, member),
   })
@@ -56,16 +56,20 @@ export function createBodyFieldScanner(): BodyFieldScanner {
   }
 }
 
-/** Refuses a policy name that stands twice, or in letters that only some parsers take for the same name. */
-function checkName(name: string, found: ReadonlyMap<string, Member>): string | undefined {
-  if (POLICY_NAMES.has(name)) {
+/** Why a name that stands twice, or in letters that only some parsers take for one of `names`, cannot be read for sure. */
+export function findAmbiguity(
+  name: string,
+  names: ReadonlySet<string>,
+  found: ReadonlyMap<string, unknown>,
+): string | undefined {
+  if (names.has(name)) {
     return found.has(name)
       ? `The request body names "${name}" twice. Keep one of the two.`
       : undefined
   }
   // Go's encoding/json folds case, and with it the long s and the Kelvin sign.
   const folded = name.toLowerCase().replaceAll('ſ', 's')
-  return POLICY_NAMES.has(folded)
+  return names.has(folded)
     ? `The request body names "${folded}" in other letters. Write it in lower case.`
     : undefined
 }
