@@ -1,3 +1,5 @@
+import { createMemberScanner, type Member } from './member-scanner.ts'
+
 /** What policy wants to know of a JSON body. Absent fields were absent, or not of the type they should be. */
 export interface BodyFields {
   readonly model?: string
@@ -13,6 +15,16 @@ export interface BodyFieldScanner {
   write(chunk: Buffer): string | undefined
   /** Ends the body; returns its fields, or why it must be refused. */
   end(): BodyFields | string
+  /** Where things stand in a body that was not refused. */
+  layout(): BodyLayout
+}
+
+/** What must be known to put something into a body without writing it anew: offsets from its beginning. */
+export interface BodyLayout {
+  /** Behind its `{`. */
+  readonly openedAt: number
+  /** The value of `stream_options`; undefined when there is none. */
+  readonly streamOptions: { readonly start: number; readonly end: number } | undefined
 }
 
 /** Names whose meaning must not differ between Keystow and the upstream. */
@@ -26,218 +38,48 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
   'stream_options',
 ])
 
-const MAX_DEPTH = 256
-/** Longer names and values are none that policy reads: the longest name, every letter escaped, is 126 bytes. */
-const MAX_CAPTURE_BYTES = 512
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
-
-/** Bytes outside strings: 1 is white space, 2 may stand in a number or in true, false and null. */
-const BYTE_CLASS = new Uint8Array(256)
-for (const byte of Buffer.from(' \t\r\n')) BYTE_CLASS[byte] = 1
-for (const byte of Buffer.from('0123456789+-.eEtrufalsn')) BYTE_CLASS[byte] = 2
-
-const MALFORMED = 'The request body is not valid JSON. Check it and send it again.'
-const NOT_AN_OBJECT = 'The request body is not a JSON object. Send one, such as {"model": "…"}.'
-const TRUNCATED = 'The request body ends before its JSON does. Send all of it.'
-const TOO_DEEP = `The request body is nested more than ${MAX_DEPTH} levels deep. Send a flatter one.`
-
-type Expected = 'start' | 'key' | 'colon' | 'value' | 'scalar' | 'comma' | 'nothing'
-
-/**
- * A scanner, not a parser: it checks the bytes outside strings, the nesting and the grammar of the
- * top level, because two parsers that disagree about where a string ends disagree about the model.
- */
+/** Which members have a meaning for policy, and which bodies leave it open what that is. */
 export function createBodyFieldScanner(): BodyFieldScanner {
-  const found = new Map<string, unknown>()
-  const closers: number[] = []
-  let expected: Expected = 'start'
-  let isInString = false
-  let isEscaped = false
-  let captured: Buffer[] | undefined
-  let capturedBytes = 0
-  let key: string | undefined
-  let isEmpty = true
-  let refusal: string | undefined
-
-  function capture(bytes: Buffer): void {
-    if (captured === undefined) return
-    capturedBytes += bytes.length
-    if (capturedBytes > MAX_CAPTURE_BYTES) captured = undefined
-    // A copy: the chunk is the socket's read buffer and would be kept alive whole.
-    else captured.push(Buffer.from(bytes))
-  }
-
-  function startCapture(isWanted: boolean): void {
-    captured = isWanted ? [] : undefined
-    capturedBytes = 0
-  }
-
-  const takeCapture = (): string | undefined => captured && Buffer.concat(captured).toString('utf8')
-
-  /** From inside a string to behind its closing quote, or to the end of the chunk. */
-  function skipString(chunk: Buffer, from: number): number {
-    let at = from
-    while (at < chunk.length) {
-      const quote = chunk.indexOf(QUOTE, at)
-      const end = quote === -1 ? chunk.length : quote
-      let backslashes = 0
-      while (end - 1 - backslashes >= at && chunk[end - 1 - backslashes] === BACKSLASH)
-        backslashes++
-      const reachesStart = backslashes === end - at
-      const isOdd = (backslashes + (reachesStart && isEscaped ? 1 : 0)) % 2 === 1
-      isEscaped = quote === -1 ? isOdd : false
-      if (quote === -1) break
-      at = quote + 1
-      if (!isOdd) {
-        capture(chunk.subarray(from, quote))
-        endString()
-        return at
-      }
-    }
-    capture(chunk.subarray(from))
-    return chunk.length
-  }
-
-  function endString(): void {
-    isInString = false
-    if (closers.length !== 1) return
-    const text = takeCapture()
-    const value = text === undefined ? undefined : parseScalar(`"${text}"`)
-    if (text !== undefined && value === undefined) refusal = MALFORMED
-    if (expected !== 'key') return endValue(value)
-    isEmpty = false
-    key = typeof value === 'string' ? value : undefined
-    expected = 'colon'
-    if (key !== undefined) refusal = checkName(key, found)
-  }
-
-  function endValue(value: unknown): void {
-    if (key !== undefined && POLICY_NAMES.has(key)) found.set(key, value)
-    key = undefined
-    expected = 'comma'
-  }
-
-  function open(closer: number): void {
-    if (expected === 'start' && closer !== CLOSE_OBJECT) refusal = NOT_AN_OBJECT
-    else if (closers.length === 1 && expected !== 'value') refusal = MALFORMED
-    else if (closers.length === MAX_DEPTH) refusal = TOO_DEEP
-    if (expected === 'start') expected = 'key'
-    closers.push(closer)
-  }
-
-  function close(closer: number): void {
-    endScalar()
-    if (closers.length === 1 && expected !== 'comma' && !isEmpty) refusal = MALFORMED
-    if (closers.pop() !== closer) refusal = MALFORMED
-    if (closers.length === 1) endValue(undefined)
-    else if (closers.length === 0) expected = 'nothing'
-  }
-
-  function startString(): void {
-    isInString = true
-    if (closers.length > 1) return startCapture(false)
-    if (expected !== 'key' && expected !== 'value') {
-      refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
-    }
-    startCapture(expected === 'key' || isWantedValue())
-  }
-
-  const isWantedValue = (): boolean => key !== undefined && POLICY_NAMES.has(key)
-
-  function endScalar(): void {
-    if (expected !== 'scalar') return
-    const text = takeCapture()
-    const value = text === undefined ? undefined : parseScalar(text)
-    if (text !== undefined && value === undefined) refusal = MALFORMED
-    endValue(value)
-  }
-
-  function separate(byte: number): void {
-    endScalar()
-    if (closers.length !== 1) return
-    if (byte === COMMA && expected === 'comma') expected = 'key'
-    else if (byte === COLON && expected === 'colon') expected = 'value'
-    else refusal = MALFORMED
-  }
-
-  /** A byte of a number or literal; those below the top level are left to the upstream. */
-  function scalarByte(chunk: Buffer, at: number): void {
-    if (closers.length > 1) return
-    if (expected === 'value') {
-      startCapture(isWantedValue())
-      expected = 'scalar'
-    } else if (expected !== 'scalar') {
-      refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
-    }
-    capture(chunk.subarray(at, at + 1))
-  }
-
-  function step(chunk: Buffer, at: number): void {
-    const byte = chunk[at] ?? 0
-    if (expected === 'nothing' && BYTE_CLASS[byte] !== 1) refusal = MALFORMED
-    else if (byte === QUOTE) startString()
-    else if (byte === COMMA || byte === COLON) separate(byte)
-    else if (byte === OPEN_OBJECT) open(CLOSE_OBJECT)
-    else if (byte === OPEN_ARRAY) open(CLOSE_ARRAY)
-    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close(byte)
-    else if (BYTE_CLASS[byte] === 1) endScalar()
-    else if (BYTE_CLASS[byte] === 2) scalarByte(chunk, at)
-    else refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
-  }
-
+  const found = new Map<string, Member>()
+  const scanner = createMemberScanner({
+    onName: (name) => findAmbiguity(name, POLICY_NAMES, found),
+    isWanted: (name) => POLICY_NAMES.has(name),
+    onMember: (member) => found.set(member.name, member),
+  })
   return {
-    write(chunk) {
-      let at = 0
-      while (at < chunk.length && refusal === undefined) {
-        if (isInString) at = skipString(chunk, at)
-        else step(chunk, at++)
-      }
-      return refusal
-    },
-    end() {
-      if (refusal !== undefined) return refusal
-      if (expected === 'start') return NOT_AN_OBJECT
-      return expected === 'nothing' ? toBodyFields(found) : TRUNCATED
-    },
+    write: (chunk) => scanner.write(chunk),
+    end: () => scanner.end() ?? toBodyFields(found),
+    layout: () => ({
+      openedAt: scanner.openedAt(),
+      streamOptions: found.get('stream_options'),
+    }),
   }
 }
 
-function parseScalar(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** Refuses a policy name that stands twice, or in letters that only some parsers take for the same name. */
-function checkName(name: string, found: ReadonlyMap<string, unknown>): string | undefined {
-  if (POLICY_NAMES.has(name)) {
+/** Why a name that stands twice, or in letters that only some parsers take for one of `names`, cannot be read for sure. */
+export function findAmbiguity(
+  name: string,
+  names: ReadonlySet<string>,
+  found: ReadonlyMap<string, unknown>,
+): string | undefined {
+  if (names.has(name)) {
     return found.has(name)
       ? `The request body names "${name}" twice. Keep one of the two.`
       : undefined
   }
   // Go's encoding/json folds case, and with it the long s and the Kelvin sign.
   const folded = name.toLowerCase().replaceAll('ſ', 's')
-  return POLICY_NAMES.has(folded)
+  return names.has(folded)
     ? `The request body names "${folded}" in other letters. Write it in lower case.`
     : undefined
 }
 
-function toBodyFields(found: ReadonlyMap<string, unknown>): BodyFields {
-  const model = found.get('model')
-  const stream = found.get('stream')
-  const n = found.get('n')
+function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
+  const model = found.get('model')?.value
+  const stream = found.get('stream')?.value
+  const n = found.get('n')?.value
   const maxima = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
-    .map((name) => found.get(name))
+    .map((name) => found.get(name)?.value)
     .filter((value) => typeof value === 'number')
   return {
     ...(typeof model === 'string' && { model }),

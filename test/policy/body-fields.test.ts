@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { type BodyFields, createBodyFieldScanner } from '../../src/policy/body-fields.ts'
+import { createRandom } from '../helpers/random.ts'
 
 /** Scans a text in pieces of this many bytes. */
 function scan(text: string, pieceBytes = Number.POSITIVE_INFINITY): BodyFields | string {
@@ -124,17 +125,6 @@ describe('the body field scanner', () => {
 })
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
-
-/** A small generator of repeatable numbers from 0 to 1 (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 const TEXTS = [
   '',

@@ -1,0 +1,87 @@
+import { NO_USAGE, type Usage } from './usage.ts'
+
+/** Above every context and every batch there is; more tokens than this in one request are a lie. */
+const MAX_TOKENS = 20_000_000
+const MAX_AUDIO_SECONDS = 1_000_000
+
+type Fields = Readonly<Record<string, unknown>>
+
+const NO_FIELDS: Fields = {}
+
+/**
+ * Reads the `usage` of an answer, as chat, completions, responses, embeddings, images and audio write it.
+ * Undefined when it is none, or when one of its totals cannot be true: what was used is then estimated. A
+ * detail that cannot be true is as if it were not there, and none is larger than the total it belongs to.
+ */
+export function parseUsage(value: unknown): Usage | undefined {
+  if (!isFields(value)) return undefined
+  if (value['type'] === 'duration') return parseDuration(value['seconds'])
+  const input = readTotal(value, 'prompt_tokens', 'input_tokens')
+  const output = readTotal(value, 'completion_tokens', 'output_tokens')
+  if (input === null || output === null) return undefined
+  if (input === undefined && output === undefined) {
+    // Some embeddings and rerankers tell nothing else.
+    const total = parseCount(value['total_tokens'])
+    return total === undefined ? undefined : { ...NO_USAGE, inputTokens: total }
+  }
+  const inputTokens = input ?? 0
+  const reasoning = readReasoning(value)
+  const outputTokens = includeReasoning({
+    value,
+    inputTokens,
+    outputTokens: output ?? 0,
+    reasoning,
+  })
+  const cachedTokens = Math.min(readCached(value), inputTokens)
+  const reasoningTokens = Math.min(reasoning, outputTokens)
+  return { ...NO_USAGE, inputTokens, cachedTokens, outputTokens, reasoningTokens }
+}
+
+function parseDuration(value: unknown): Usage | undefined {
+  const isTrue = typeof value === 'number' && value >= 0 && value <= MAX_AUDIO_SECONDS
+  return isTrue ? { ...NO_USAGE, audioMs: Math.ceil(value * 1000) } : undefined
+}
+
+/** Undefined when neither name is there, null when one holds no count; of two counts the larger. */
+function readTotal(fields: Fields, ...names: readonly string[]): number | null | undefined {
+  const values = names.map((name) => fields[name]).filter((value) => value != null)
+  if (values.length === 0) return undefined
+  const counts = values.map(parseCount).filter((count) => count !== undefined)
+  // Gateways that write both families' names leave those of the other at 0.
+  return counts.length === values.length ? Math.max(...counts) : null
+}
+
+function readCached(fields: Fields): number {
+  const details = readDetails(fields, 'prompt_tokens_details', 'input_tokens_details')
+  return parseCount(details['cached_tokens']) ?? parseCount(fields['prompt_cache_hit_tokens']) ?? 0
+}
+
+function readReasoning(fields: Fields): number {
+  const details = readDetails(fields, 'completion_tokens_details', 'output_tokens_details')
+  return parseCount(details['reasoning_tokens']) ?? 0
+}
+
+function readDetails(fields: Fields, ...names: readonly string[]): Fields {
+  return names.map((name) => fields[name]).find(isFields) ?? NO_FIELDS
+}
+
+/** Some providers count reasoning beside the output, and then only their total tells. */
+function includeReasoning(counts: {
+  readonly value: Fields
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly reasoning: number
+}): number {
+  const { value, inputTokens, outputTokens, reasoning } = counts
+  const isBeside = parseCount(value['total_tokens']) === inputTokens + outputTokens + reasoning
+  return isBeside ? outputTokens + reasoning : outputTokens
+}
+
+/** A part of a token is billed as a token. */
+function parseCount(value: unknown): number | undefined {
+  const isTrue = typeof value === 'number' && value >= 0 && value <= MAX_TOKENS
+  return isTrue ? Math.ceil(value) : undefined
+}
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
