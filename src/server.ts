@@ -39,7 +39,9 @@ function readYaml(name: string): YamlFile | undefined {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT') return undefined
-    return failConfig([`${name}: cannot be read (${code}); let the user of this process read it`])
+    return failConfig([
+      `${name}: cannot be read (${String(code)}); let the user of this process read it`,
+    ])
   }
 }
 
