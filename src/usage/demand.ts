@@ -2,6 +2,7 @@ import type { Endpoint } from './endpoint.ts'
 import { createJsonNames } from './json-names.ts'
 import { type JsonReader, WANT, type Want } from './json-reader.ts'
 import { createJsonScan } from './json-scan.ts'
+import { parseJson } from './parse-json.ts'
 import { createTextCount } from './text-count.ts'
 
 /** What a request asks for, as far as its bytes tell; what no answer tells is billed by it. */
@@ -92,7 +93,7 @@ export function createDemandMeter(endpoint: Endpoint): DemandMeter {
   }
 
   function take(name: string, json: string): void {
-    const value = parseValue(json)
+    const value = parseJson(json)
     if (!isTalk) values.set(name, value)
     else if (IMAGE_TYPES.has(String(value))) imageTokens += TOKENS_PER_IMAGE
     else if (value === 'high') imageTokens += TOKENS_PER_DETAILED_IMAGE - TOKENS_PER_IMAGE
@@ -131,13 +132,5 @@ export function readImages(
     images,
     imageSize: typeof size === 'string' ? size : undefined,
     imageQuality: typeof quality === 'string' ? quality : undefined,
-  }
-}
-
-function parseValue(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
   }
 }
