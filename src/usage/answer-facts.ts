@@ -1,9 +1,9 @@
 import type { Endpoint } from './endpoint.ts'
-import { createJsonNames, type JsonNames } from './json-names.ts'
-import { type JsonReader, WANT, type Want } from './json-reader.ts'
-import { parseJson } from './parse-json.ts'
+import { createJsonNames, type JsonNames } from './scan/json-names.ts'
+import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
+import { parseJson } from './scan/parse-json.ts'
 import { parseUsage } from './parse-usage.ts'
-import { createTextCount } from './text-count.ts'
+import { createTextCount } from './scan/text-count.ts'
 import type { Usage } from './usage.ts'
 
 /** What the JSON of an answer has told by now. */

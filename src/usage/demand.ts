@@ -1,9 +1,9 @@
 import type { Endpoint } from './endpoint.ts'
-import { createJsonNames } from './json-names.ts'
-import { type JsonReader, WANT, type Want } from './json-reader.ts'
-import { createJsonScan } from './json-scan.ts'
-import { parseJson } from './parse-json.ts'
-import { createTextCount } from './text-count.ts'
+import { createJsonNames } from './scan/json-names.ts'
+import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
+import { createJsonScan } from './scan/json-scan.ts'
+import { parseJson } from './scan/parse-json.ts'
+import { createTextCount } from './scan/text-count.ts'
 
 /** What a request asks for, as far as its bytes tell; what no answer tells is billed by it. */
 export interface Demand {

@@ -1,6 +1,6 @@
 import { type Demand, type DemandMeter, NO_DEMAND, readImages } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
-import { createTextCount } from './text-count.ts'
+import { createTextCount } from './scan/text-count.ts'
 
 interface Part {
   readonly name: string

@@ -1,4 +1,4 @@
-import { parseJson } from './parse-json.ts'
+import { parseJson } from './scan/parse-json.ts'
 
 /** Takes bytes out of a stream on their way to the client. */
 export interface StreamFilter {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
-import { countTokens } from '../../src/demo/tokens.ts'
-import { createTextCount } from '../../src/usage/text-count.ts'
-import { createRandom } from '../helpers/random.ts'
+import { countTokens } from '../../../src/demo/tokens.ts'
+import { createTextCount } from '../../../src/usage/scan/text-count.ts'
+import { createRandom } from '../../helpers/random.ts'
 
 const PIECES = [1, 2, 3, 5, Number.POSITIVE_INFINITY]
 

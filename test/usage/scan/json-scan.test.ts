@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 
-import { createJsonNames } from '../../src/usage/json-names.ts'
-import { type JsonReader, WANT, type Want } from '../../src/usage/json-reader.ts'
-import { createJsonScan } from '../../src/usage/json-scan.ts'
-import { createTextCount } from '../../src/usage/text-count.ts'
-import { createRandom } from '../helpers/random.ts'
+import { createJsonNames } from '../../../src/usage/scan/json-names.ts'
+import { type JsonReader, WANT, type Want } from '../../../src/usage/scan/json-reader.ts'
+import { createJsonScan } from '../../../src/usage/scan/json-scan.ts'
+import { createTextCount } from '../../../src/usage/scan/text-count.ts'
+import { createRandom } from '../../helpers/random.ts'
 
 const PIECES = [1, 2, 3, 5, 7, 16, 64, Number.POSITIVE_INFINITY]
 

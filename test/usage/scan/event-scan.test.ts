@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
-import { countTokens } from '../../src/demo/tokens.ts'
-import { createEventScan } from '../../src/usage/event-scan.ts'
-import { createJsonNames } from '../../src/usage/json-names.ts'
-import { WANT } from '../../src/usage/json-reader.ts'
-import { createTextCount } from '../../src/usage/text-count.ts'
-import { createRandom } from '../helpers/random.ts'
+import { countTokens } from '../../../src/demo/tokens.ts'
+import { createEventScan } from '../../../src/usage/scan/event-scan.ts'
+import { createJsonNames } from '../../../src/usage/scan/json-names.ts'
+import { WANT } from '../../../src/usage/scan/json-reader.ts'
+import { createTextCount } from '../../../src/usage/scan/text-count.ts'
+import { createRandom } from '../../helpers/random.ts'
 
 const names = createJsonNames(['content', 'usage'])
 
