@@ -23,9 +23,9 @@ export interface Demand {
 
 /** Reads a request's body while it passes, in bounded memory. */
 export interface DemandMeter {
-  write(chunk: Buffer): void
+  readonly write: (chunk: Buffer) => void
   /** What has been asked for by now. */
-  read(): Demand
+  readonly read: () => Demand
 }
 
 export const NO_DEMAND: Demand = Object.freeze({

@@ -1,5 +1,5 @@
 import { type AnswerReader, createAnswerReader } from './answer-facts.ts'
-import type { DemandMeter } from './demand.ts'
+import type { Demand } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEventScan } from './scan/event-scan.ts'
 import { createJsonScan } from './scan/json-scan.ts'
@@ -28,8 +28,8 @@ export interface Meter {
 
 interface MeterOptions {
   readonly endpoint: Endpoint
-  /** Also where the body is still passing when the answer begins. */
-  readonly demand: DemandMeter
+  /** What has been asked for by now: an upload may still be passing when its answer ends. */
+  readonly demand: () => Demand
 }
 
 const UNBILLED: Reading = Object.freeze({
@@ -65,7 +65,7 @@ export function createMeter({ endpoint, demand }: MeterOptions): Meter {
       if (hasFailed) return UNBILLED
       return settle({
         endpoint,
-        demand: demand.read(),
+        demand: demand(),
         facts: tap.answer?.read(),
         soundMs: tap.sound?.readMs(),
         isWhole,

@@ -51,7 +51,7 @@ async function ask(
   const endpoint = findEndpoint('POST', { path, family: 'v1' })
   const demand = createDemandMeter(endpoint)
   demand.write(Buffer.from(JSON.stringify(body)))
-  const meter = createMeter({ endpoint, demand })
+  const meter = createMeter({ endpoint, demand: demand.read })
   const response = await post(demo, path, body)
   const contentType = response.headers.get('content-type') ?? undefined
   const isEventStream = contentType?.startsWith('text/event-stream') ?? false

@@ -110,7 +110,7 @@ describe('sound', () => {
       write() {},
       read: () => ({ ...createDemandMeter('other').read(), uploadBytes: 160_000 }),
     }
-    const metered = createMeter({ endpoint: 'transcription', demand })
+    const metered = createMeter({ endpoint: 'transcription', demand: demand.read })
     metered.begin({ status: 200, isEventStream: false, contentType: 'text/plain; charset=utf-8' })
     metered.write(Buffer.from(answer))
     expect(metered.read(true)).toMatchObject({

@@ -152,7 +152,7 @@ describe('an answer that never tells its usage', () => {
     }
     const demand = createDemandMeter('chat')
     demand.write(Buffer.from(JSON.stringify(PROMPT)))
-    expect(createMeter({ endpoint: 'chat', demand }).read(false)).toMatchObject({
+    expect(createMeter({ endpoint: 'chat', demand: demand.read }).read(false)).toMatchObject({
       usage: { inputTokens: 6, outputTokens: 1 },
       isEstimated: true,
       isBilled: true,
@@ -214,7 +214,7 @@ describe('an answer that is no work', () => {
 describe('the meter of a running stream', () => {
   it('tells the tokens of output by now', () => {
     const demand = createDemandMeter('chat')
-    const metered = createMeter({ endpoint: 'chat', demand })
+    const metered = createMeter({ endpoint: 'chat', demand: demand.read })
     expect(metered.outputTokens()).toBe(0)
     metered.begin({ status: 200, ...EVENTS })
     metered.write(Buffer.from(chunk('你好')))

@@ -21,7 +21,7 @@ const PIECES = [1, 3, 17, 64, Number.POSITIVE_INFINITY]
 function meter({ endpoint, request, head, answer, isWhole = true }: Case, piece: number): Reading {
   const demand = createDemandMeter(endpoint)
   demand.write(Buffer.from(JSON.stringify(request ?? {})))
-  const metered = createMeter({ endpoint, demand })
+  const metered = createMeter({ endpoint, demand: demand.read })
   metered.begin({ status: 200, isEventStream: false, contentType: 'application/json', ...head })
   const bytes = Buffer.from(typeof answer === 'string' ? answer : JSON.stringify(answer))
   for (let at = 0; at < bytes.length; at += piece) metered.write(bytes.subarray(at, at + piece))

@@ -30,7 +30,7 @@ const ESCAPE = 7
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const SMALL_U = 0x75
-const FIRST_WIDE_BEHIND_E2 = 0xba
+const FIRST_WIDE_BEHIND_EITHER = 0xba
 
 /** By byte, for UTF-8 (RFC 3629): continuation bytes count nothing, lead bytes what their characters weigh. */
 const PLAIN = new Uint8Array(256)
@@ -57,7 +57,7 @@ export function createTextCount(): TextCount {
   let characters = 0
   /** Quarters of the last token that the next characters of its run still fit into. */
   let room = 0
-  let isBehindE2 = false
+  let isBehindEither = false
   let missing = 0
   let code = 0
 
@@ -83,21 +83,59 @@ export function createTextCount(): TextCount {
     if (missing === 0 && (code < 0xdc00 || code > 0xdfff)) add(weighCode(code))
   }
 
+  /** From a Latin character on. Most text is long runs of one kind; counted in local variables they take a fifth of the time. */
+  function readLatin(chunk: Uint8Array, from: number, to: number): number {
+    let at = from + 1
+    while (at < to && IN_JSON[chunk[at] ?? 0] === LATIN) at++
+    characters += at - from
+    const rest = at - from - room
+    const begun = rest > 0 ? Math.ceil(rest / WIDE) : 0
+    tokens += begun
+    room = begun * WIDE - rest
+    return at
+  }
+
+  function readWide(chunk: Uint8Array, from: number, to: number): number {
+    let at = from + 1
+    let count = 1
+    for (; at < to; at++) {
+      const weight = IN_JSON[chunk[at] ?? 0]
+      if (weight === WIDE) count++
+      else if (weight !== CONTINUATION) break
+    }
+    characters += count
+    tokens += count
+    room = 0
+    return at
+  }
+
+  /** Reads what is behind a lead byte that decides nothing; returns the index behind it. */
+  function readBehindEither(byte: number, at: number): number {
+    isBehindEither = false
+    const isContinuation = (byte & 0xc0) === 0x80
+    if (!isContinuation) return at
+    add(byte >= FIRST_WIDE_BEHIND_EITHER ? WIDE : OTHER_SCRIPT)
+    return at + 1
+  }
+
   function read(chunk: Uint8Array, from: number, to: number, weights: Uint8Array): number {
-    for (let at = from; at < to; at++) {
+    let at = from
+    while (at < to) {
       const byte = chunk[at] ?? 0
+      const weight = weights[byte] ?? 0
       if (missing > 0) {
         readEscaped(byte)
-        continue
+        at++
+      } else if (isBehindEither) at = readBehindEither(byte, at)
+      else if (weight === LATIN) at = readLatin(chunk, at, to)
+      else if (weight === WIDE) at = readWide(chunk, at, to)
+      else {
+        if (weight === CLOSING_QUOTE) return at + 1
+        if (weight === ESCAPE) missing = ESCAPED_BYTE
+        else if (weight === EITHER) isBehindEither = true
+        else if (weight !== CONTINUATION) add(weight)
+        at++
       }
-      const weight = weights[byte] ?? 0
-      if (weight === CONTINUATION) {
-        if (isBehindE2) add(byte >= FIRST_WIDE_BEHIND_E2 ? WIDE : OTHER_SCRIPT)
-        isBehindE2 = false
-      } else if (weight <= WIDE) add(weight)
-      else if (weight === EITHER) isBehindE2 = true
-      else if (weight === CLOSING_QUOTE) return at + 1
-      else missing = ESCAPED_BYTE
     }
     return -1
   }
@@ -105,7 +143,7 @@ export function createTextCount(): TextCount {
   return {
     beginJson() {
       missing = 0
-      isBehindE2 = false
+      isBehindEither = false
     },
     readJson: (chunk, from, to) => read(chunk, from, to, IN_JSON),
     readPlain(chunk) {

@@ -82,6 +82,19 @@ describe('the estimate of a text', () => {
     expect(count.tokens()).toBe(3)
   })
 
+  it('takes quotes and backslashes for text where it is not JSON', () => {
+    expect(countPlain('"a"\\n\\你"')).toEqual({ tokens: 4, characters: 8 })
+  })
+
+  it('ends a string at its quote, whatever stands before it', () => {
+    const count = createTextCount()
+    for (const before of [[0xe2], [0xe4], [0xe4, 0xbd], [0xff], [0x5c, 0x5c]]) {
+      const bytes = Buffer.from([...before, 0x22, 0x61])
+      count.beginJson()
+      expect(count.readJson(bytes, 0, bytes.length)).toBe(before.length + 1)
+    }
+  })
+
   it('takes bytes that are no UTF-8 and escapes that are none', () => {
     const count = createTextCount()
     count.readPlain(Buffer.from([0x80, 0xbf, 0xff, 0xc0, 0xf8, 0xe2]))
