@@ -60,22 +60,20 @@ export function createJsonScan(reader: JsonReader): JsonScan {
   let name = ''
   let isNameNext = false
   let isInScalar = false
-  /** The pieces of the value that is wanted, when one is passing. */
-  let kept: Buffer[] | undefined
-  let keptBytes = 0
+  /** What former pieces held of the value that is wanted; undefined while none is passing. */
+  let kept: Buffer | undefined
   let keptDepth = 0
   let keptFrom = 0
 
   function keep(bytes: Buffer): void {
-    keptBytes += bytes.length
-    if (keptBytes > MAX_VALUE_BYTES) kept = undefined
-    // A copy: the chunk is a view of the socket's read buffer, which would be kept alive whole.
-    else kept?.push(Buffer.from(bytes))
+    if (kept === undefined) return
+    const isShort = kept.length + bytes.length <= MAX_VALUE_BYTES
+    // Into its own memory: the chunk is a view of the socket's read buffer, which would be kept alive whole.
+    kept = isShort ? Buffer.concat([kept, bytes]) : undefined
   }
 
   function startValue(at: number): void {
-    kept = []
-    keptBytes = 0
+    kept = NO_BYTES
     keptDepth = depth
     keptFrom = at
   }
@@ -83,7 +81,7 @@ export function createJsonScan(reader: JsonReader): JsonScan {
   function endValue(chunk: Buffer, end: number): void {
     if (kept === undefined || depth !== keptDepth) return
     keep(chunk.subarray(keptFrom, end))
-    const json = kept && Buffer.concat(kept).toString('utf8')
+    const json = kept?.toString('utf8')
     kept = undefined
     if (json !== undefined) reader.onValue(name, json)
   }
