@@ -30,7 +30,7 @@ export function answerSpeech(request: DemoRequest): Answer {
   if (contentType === undefined) throw new DemoError(400, `Unknown response_format '${format}'.`)
   const inputTokens = countTokens(input)
   const seconds = Math.max(SECONDS_PER_TOKEN, inputTokens * SECONDS_PER_TOKEN)
-  const charge = { model, inputTokens, characters: input.length, audioSeconds: seconds }
+  const charge = { model, inputTokens, characters: Array.from(input).length, audioSeconds: seconds }
   return bytesAnswer(createSound(format, seconds), { contentType, charge })
 }
 

@@ -1,3 +1,5 @@
+import { parseJson } from './scan/parse-json.ts'
+
 /** Takes bytes out of a stream on their way to the client. */
 export interface StreamFilter {
   /** What of these bytes, and of those held back before, may pass. */
@@ -139,18 +141,11 @@ function isUsageFrame(event: Buffer): boolean {
   if (event.length > MAX_FRAME_BYTES || !hasEmptyArray(event)) return false
   const lines = event.toString('utf8').split(/\r\n|\n|\r/)
   const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(5))
-  const payload = parseObject(data.join('\n'))
-  const choices = payload?.['choices']
-  const usage = payload?.['usage']
-  const hasUsage = typeof usage === 'object' && usage !== null && !Array.isArray(usage)
-  return hasUsage && Array.isArray(choices) && choices.length === 0
+  const payload = parseJson(data.join('\n'))
+  if (!isObject(payload) || !isObject(payload['usage'])) return false
+  const { choices } = payload
+  return Array.isArray(choices) && choices.length === 0
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
-}
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

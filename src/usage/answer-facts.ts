@@ -1,0 +1,190 @@
+import type { Endpoint } from './endpoint.ts'
+import { createJsonNames, type JsonNames } from './scan/json-names.ts'
+import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
+import { parseJson } from './scan/parse-json.ts'
+import { parseUsage } from './parse-usage.ts'
+import { createTextCount } from './scan/text-count.ts'
+import type { Usage } from './usage.ts'
+
+/** What the JSON of an answer has told by now. */
+export interface AnswerFacts {
+  readonly usage: Usage | undefined
+  /** Of text, estimated. */
+  readonly textTokens: number
+  /** Those of them that came after the usage was told. */
+  readonly laterTokens: number
+  readonly images: number
+  readonly imageSize: string | undefined
+  readonly imageQuality: string | undefined
+  /** Of the sound that was heard. */
+  readonly durationMs: number | undefined
+  /** It is an error, or ended with one. */
+  readonly hasError: boolean
+  /** It says of a task that it has not begun. */
+  readonly isTaskRefused: boolean
+}
+
+export interface AnswerReader {
+  readonly reader: JsonReader
+  /** Of text and of what is told beside it, as far as anybody can tell by now. */
+  outputTokens(): number
+  read(): AnswerFacts
+}
+
+type TextNames = Partial<Record<Endpoint, readonly string[]>>
+
+const CHAT_TEXTS = [
+  'content',
+  'reasoning_content',
+  'reasoning',
+  'refusal',
+  'arguments',
+  'transcript',
+]
+
+/** Members that hold what a model said, each of its words once. */
+const EVENT_TEXTS: TextNames = {
+  chat: CHAT_TEXTS,
+  completions: ['text'],
+  responses: ['delta'],
+  transcription: ['delta'],
+}
+const BODY_TEXTS: TextNames = {
+  chat: CHAT_TEXTS,
+  completions: ['text'],
+  responses: ['text', 'refusal', 'arguments', 'input'],
+  transcription: ['text'],
+}
+
+/** Members that tell something else; the outermost ones only. */
+const EVENT_VALUES: TextNames = { images: ['type', 'size', 'quality'] }
+const BODY_VALUES: TextNames = {
+  images: ['size', 'quality', 'data'],
+  transcription: ['duration'],
+  task: ['code'],
+}
+
+/** What a family of tasks says when it has begun one: Midjourney's 22 is a place in the queue. */
+const BEGUN: ReadonlySet<string> = new Set(['0', '1', '22', '200', 'success', 'succeed'])
+
+const MAX_DURATION_SECONDS = 1_000_000
+
+const namesOf = (texts: TextNames, values: TextNames) => {
+  const known = new Map<Endpoint, JsonNames>()
+  return (endpoint: Endpoint): JsonNames => {
+    const found = known.get(endpoint)
+    if (found !== undefined) return found
+    const listed = [...(texts[endpoint] ?? []), ...(values[endpoint] ?? [])]
+    const names = createJsonNames(['usage', 'response', 'error', ...listed])
+    known.set(endpoint, names)
+    return names
+  }
+}
+const eventNames = namesOf(EVENT_TEXTS, EVENT_VALUES)
+const bodyNames = namesOf(BODY_TEXTS, BODY_VALUES)
+
+/** Reads the answer of an endpoint, as one JSON document or as many. */
+export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): AnswerReader {
+  const text = createTextCount()
+  const values = new Map<string, unknown>()
+  const isSummed = isEvents && endpoint === 'images'
+  let usage: Usage | undefined
+  /** That of the document which is passing. */
+  let pending: Usage | undefined
+  let coveredTokens = 0
+  let images = 0
+
+  function want(name: string, depth: number, parent: string): Want {
+    const isTop = depth === 1 || (depth === 2 && parent === 'response')
+    switch (name) {
+      case 'usage':
+        return isTop ? WANT.OBJECT : WANT.NOTHING
+      case 'error':
+        return isTop ? WANT.VALUE : WANT.NOTHING
+      case 'response':
+        return WANT.NOTHING
+      case 'data':
+        return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
+      case 'type':
+      case 'size':
+      case 'quality':
+      case 'duration':
+      case 'code':
+        return depth === 1 ? WANT.VALUE : WANT.NOTHING
+      default:
+        // The segments of a transcription repeat its text.
+        return endpoint === 'transcription' && depth > 1 ? WANT.NOTHING : WANT.TEXT
+    }
+  }
+
+  function take(name: string, json: string): void {
+    const value = parseJson(json)
+    if (name === 'usage') pending = larger(pending, parseUsage(value))
+    else if (name === 'type') images += String(value).endsWith('.completed') ? 1 : 0
+    else if (name !== 'error' || Boolean(value)) values.set(name, value)
+  }
+
+  function endDocument(): void {
+    if (pending === undefined) return
+    usage = merge()
+    pending = undefined
+    // What stands beside a usage is in it; what follows is not.
+    coveredTokens = text.tokens()
+  }
+
+  const merge = (): Usage | undefined => (isSummed ? sum(usage, pending) : larger(usage, pending))
+
+  const countLater = (): number => (pending === undefined ? text.tokens() - coveredTokens : 0)
+
+  return {
+    reader: {
+      names: (isEvents ? eventNames : bodyNames)(endpoint),
+      text,
+      onName: want,
+      onValue: take,
+      onElement: () => images++,
+      onEnd: endDocument,
+    },
+    outputTokens: () => (merge()?.outputTokens ?? 0) + countLater(),
+    read: () => ({
+      usage: merge(),
+      textTokens: text.tokens(),
+      laterTokens: countLater(),
+      images,
+      imageSize: asText(values.get('size')),
+      imageQuality: asText(values.get('quality')),
+      durationMs: asDurationMs(values.get('duration')),
+      hasError: values.has('error'),
+      isTaskRefused: values.has('code') && !BEGUN.has(String(values.get('code')).toLowerCase()),
+    }),
+  }
+}
+
+/** Of two usages, as of a stream that repeats it with every event, the one that tells of more; of equals the later. */
+function larger(former: Usage | undefined, latter: Usage | undefined): Usage | undefined {
+  if (former === undefined || latter === undefined) return latter ?? former
+  return totalOf(latter) >= totalOf(former) ? latter : former
+}
+
+const totalOf = ({ inputTokens, outputTokens, audioMs }: Usage): number =>
+  inputTokens + outputTokens + audioMs
+
+/** Each image of a stream comes with its own usage. */
+function sum(former: Usage | undefined, latter: Usage | undefined): Usage | undefined {
+  if (former === undefined || latter === undefined) return latter ?? former
+  return {
+    ...latter,
+    inputTokens: former.inputTokens + latter.inputTokens,
+    cachedTokens: former.cachedTokens + latter.cachedTokens,
+    outputTokens: former.outputTokens + latter.outputTokens,
+    reasoningTokens: former.reasoningTokens + latter.reasoningTokens,
+  }
+}
+
+const asText = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined
+
+function asDurationMs(value: unknown): number | undefined {
+  const isTrue = typeof value === 'number' && value >= 0 && value <= MAX_DURATION_SECONDS
+  return isTrue ? Math.ceil(value * 1000) : undefined
+}

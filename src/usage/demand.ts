@@ -1,0 +1,136 @@
+import type { Endpoint } from './endpoint.ts'
+import { createJsonNames } from './scan/json-names.ts'
+import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
+import { createJsonScan } from './scan/json-scan.ts'
+import { parseJson } from './scan/parse-json.ts'
+import { createTextCount } from './scan/text-count.ts'
+
+/** What a request asks for, as far as its bytes tell; what no answer tells is billed by it. */
+export interface Demand {
+  /** Estimated. */
+  readonly inputTokens: number
+  /** Of the text to be spoken. */
+  readonly characters: number
+  readonly images: number
+  /** As the request names them; undefined when it does not. */
+  readonly imageSize: string | undefined
+  readonly imageQuality: string | undefined
+  /** Of a file that is sent along. */
+  readonly uploadBytes: number
+  /** As a form names it; the model of a JSON body is read by policy. */
+  readonly formModel: string | undefined
+}
+
+/** Reads a request's body while it passes, in bounded memory. */
+export interface DemandMeter {
+  readonly write: (chunk: Buffer) => void
+  /** What has been asked for by now. */
+  readonly read: () => Demand
+}
+
+export const NO_DEMAND: Demand = Object.freeze({
+  inputTokens: 0,
+  characters: 0,
+  images: 0,
+  imageSize: undefined,
+  imageQuality: undefined,
+  uploadBytes: 0,
+  formModel: undefined,
+})
+
+/** What a message costs beside its text: its role, and the marks around it. */
+const TOKENS_PER_MESSAGE = 4
+/** What OpenAI counts for an image at least, and for one of 1024 × 1024 pixels in detail. */
+const TOKENS_PER_IMAGE = 85
+const TOKENS_PER_DETAILED_IMAGE = 765
+/** OpenAI makes no more at once. */
+const MAX_IMAGES = 10
+
+/** Members whose texts a model reads. */
+const TEXTS: Partial<Record<Endpoint, readonly string[]>> = {
+  chat: ['content', 'text', 'refusal', 'reasoning_content', 'arguments'],
+  completions: ['prompt', 'suffix'],
+  responses: ['input', 'instructions', 'content', 'text', 'refusal', 'arguments', 'output'],
+  embeddings: ['input'],
+  images: ['prompt'],
+  speech: ['input'],
+}
+
+/** Members that a model reads with all that is in them, names too. */
+const DEFINITIONS: ReadonlySet<string> = new Set(['tools', 'functions', 'response_format'])
+
+const IMAGE_TYPES: ReadonlySet<string> = new Set(['image_url', 'input_image'])
+
+const NAMES = createJsonNames([
+  ...new Set(Object.values(TEXTS).flat()),
+  ...DEFINITIONS,
+  'role',
+  'type',
+  'detail',
+  'n',
+  'size',
+  'quality',
+])
+
+/** Measures a JSON body. */
+export function createDemandMeter(endpoint: Endpoint): DemandMeter {
+  const texts = TEXTS[endpoint]
+  if (texts === undefined) return { write() {}, read: () => NO_DEMAND }
+  const text = createTextCount()
+  const values = new Map<string, unknown>()
+  const isTalk = endpoint === 'chat' || endpoint === 'responses'
+  let roles = 0
+  let instructions = 0
+  let imageTokens = 0
+
+  function want(name: string, depth: number): Want {
+    if (name === 'role') roles++
+    if (name === 'instructions' && depth === 1) instructions++
+    if (texts?.includes(name)) return WANT.TEXT
+    if (isTalk && DEFINITIONS.has(name) && depth === 1) return WANT.ALL_TEXT
+    const isRead = isTalk ? name === 'type' || name === 'detail' : depth === 1
+    return isRead ? WANT.VALUE : WANT.NOTHING
+  }
+
+  function take(name: string, json: string): void {
+    const value = parseJson(json)
+    if (!isTalk) values.set(name, value)
+    else if (IMAGE_TYPES.has(String(value))) imageTokens += TOKENS_PER_IMAGE
+    else if (value === 'high') imageTokens += TOKENS_PER_DETAILED_IMAGE - TOKENS_PER_IMAGE
+  }
+
+  /** A text for all of the input is one message. */
+  const countMessages = (): number => (isTalk ? Math.max(roles, 1) + instructions : 0)
+
+  const reader: JsonReader = {
+    names: NAMES,
+    text,
+    onName: want,
+    onValue: take,
+    onElement() {},
+    onEnd() {},
+  }
+  const scan = createJsonScan(reader)
+  return {
+    write: (chunk) => scan.write(chunk, 0, chunk.length),
+    read: () => ({
+      ...NO_DEMAND,
+      inputTokens: text.tokens() + imageTokens + TOKENS_PER_MESSAGE * countMessages(),
+      characters: endpoint === 'speech' ? text.characters() : 0,
+      ...(endpoint === 'images' && readImages((name) => values.get(name))),
+    }),
+  }
+}
+
+/** How many images are asked for, and of which kind. */
+export function readImages(
+  field: (name: string) => unknown,
+): Pick<Demand, 'images' | 'imageSize' | 'imageQuality'> {
+  const [n, size, quality] = ['n', 'size', 'quality'].map(field)
+  const images = typeof n === 'number' && n >= 1 ? Math.min(Math.floor(n), MAX_IMAGES) : 1
+  return {
+    images,
+    imageSize: typeof size === 'string' ? size : undefined,
+    imageQuality: typeof quality === 'string' ? quality : undefined,
+  }
+}

@@ -1,0 +1,94 @@
+import { type AnswerReader, createAnswerReader } from './answer-facts.ts'
+import type { Demand } from './demand.ts'
+import type { Endpoint } from './endpoint.ts'
+import { createEventScan } from './scan/event-scan.ts'
+import { createJsonScan } from './scan/json-scan.ts'
+import { NO_USAGE } from './usage.ts'
+import { type Reading, settle } from './settle.ts'
+import { createSoundLength, type SoundLength } from './sound-length.ts'
+
+/** The head of an answer. */
+export interface AnsweredHead {
+  readonly status: number
+  readonly isEventStream: boolean
+  readonly contentType: string | undefined
+}
+
+/** Finds out what one request uses, from its demand and from its answer as it passes. It never throws, and holds nothing up. */
+export interface Meter {
+  /** The answer begins. */
+  begin(head: AnsweredHead): void
+  /** Takes the next bytes of the answer, decoded and in any pieces. */
+  write(chunk: Buffer): void
+  /** Tokens of output by now; what a running stream is topped up by. */
+  outputTokens(): number
+  /** What has been used by now, or in all once the answer has come to its proper end. */
+  read(isWhole: boolean): Reading
+}
+
+interface MeterOptions {
+  readonly endpoint: Endpoint
+  /** What has been asked for by now: an upload may still be passing when its answer ends. */
+  readonly demand: () => Demand
+}
+
+const UNBILLED: Reading = Object.freeze({
+  usage: NO_USAGE,
+  isEstimated: false,
+  isBilled: false,
+  imageSize: undefined,
+  imageQuality: undefined,
+})
+
+const JSON_TYPE = /^\s*(?:application|text)\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i
+
+/** Reads an answer in one of its forms. */
+interface Tap {
+  readonly answer: AnswerReader | undefined
+  readonly sound: SoundLength | undefined
+  write(chunk: Buffer): void
+}
+
+const NO_TAP: Tap = { answer: undefined, sound: undefined, write() {} }
+
+export function createMeter({ endpoint, demand }: MeterOptions): Meter {
+  let tap: Tap = NO_TAP
+  let hasFailed = false
+  return {
+    begin(head) {
+      hasFailed = head.status < 200 || head.status > 299
+      if (!hasFailed && endpoint !== 'free') tap = createTap(endpoint, head)
+    },
+    write: (chunk) => tap.write(chunk),
+    outputTokens: () => tap.answer?.outputTokens() ?? 0,
+    read(isWhole) {
+      if (hasFailed) return UNBILLED
+      return settle({
+        endpoint,
+        demand: demand(),
+        facts: tap.answer?.read(),
+        soundMs: tap.sound?.readMs(),
+        isWhole,
+      })
+    },
+  }
+}
+
+function createTap(endpoint: Endpoint, { isEventStream, contentType }: AnsweredHead): Tap {
+  const isJson = JSON_TYPE.test(contentType ?? '')
+  if (endpoint === 'speech' && !isEventStream && !isJson) {
+    const sound = createSoundLength(contentType ?? '')
+    return { answer: undefined, sound, write: (chunk) => sound.write(chunk) }
+  }
+  const answer = createAnswerReader(endpoint, isEventStream)
+  const { reader } = answer
+  if (isEventStream) {
+    const events = createEventScan(reader)
+    return { answer, sound: undefined, write: (chunk) => events.write(chunk) }
+  }
+  if (endpoint === 'transcription' && !isJson) {
+    return { answer, sound: undefined, write: (chunk) => reader.text.readPlain(chunk) }
+  }
+  const scan = createJsonScan(reader)
+  return { answer, sound: undefined, write: (chunk) => scan.write(chunk, 0, chunk.length) }
+}

@@ -1,0 +1,63 @@
+import { isNameAllowed } from '../policy/name-pattern.ts'
+import type { Currency } from './ledger-entry.ts'
+import type { Price } from './price.ts'
+
+/** An image of a certain size, a certain quality, or both. */
+export interface ImagePrice {
+  readonly size: string | undefined
+  readonly quality: string | undefined
+  readonly perImage: number
+}
+
+/** The price of the models whose names match a pattern, in which `*` stands for any characters. */
+export interface PriceEntry {
+  readonly pattern: string
+  readonly price: Price
+  readonly images: readonly ImagePrice[]
+}
+
+/** Finds the price of a model; undefined when it has none. */
+export interface Pricing {
+  readonly currency: Currency
+  find(model: string, image?: ImageKind): Price | undefined
+}
+
+interface ImageKind {
+  readonly imageSize: string | undefined
+  readonly imageQuality: string | undefined
+}
+
+/**
+ * A name that is written out wins over every pattern. Of several patterns the one with the most characters
+ * beside its `*` wins, and of those with as many the one that stands first.
+ */
+export function createPricing(currency: Currency, entries: readonly PriceEntry[]): Pricing {
+  const isPattern = ({ pattern }: PriceEntry): boolean => pattern.includes('*')
+  const named = new Map(
+    entries.filter((entry) => !isPattern(entry)).map((entry) => [entry.pattern, entry]),
+  )
+  const patterns = entries
+    .filter(isPattern)
+    .toSorted((a, b) => countFixed(b.pattern) - countFixed(a.pattern))
+
+  return {
+    currency,
+    find(model, image) {
+      const entry =
+        named.get(model) ?? patterns.find(({ pattern }) => isNameAllowed(model, [pattern]))
+      return entry && withImage(entry, image)
+    },
+  }
+}
+
+const countFixed = (pattern: string): number => pattern.replaceAll('*', '').length
+
+/** The first of an entry's image prices that fits wins over its price for any image. */
+function withImage({ price, images }: PriceEntry, image: ImageKind | undefined): Price {
+  const found = images.find(
+    ({ size, quality }) =>
+      (size === undefined || size === image?.imageSize) &&
+      (quality === undefined || quality === image?.imageQuality),
+  )
+  return found === undefined ? price : { ...price, perImage: found.perImage }
+}
