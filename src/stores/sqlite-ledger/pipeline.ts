@@ -25,10 +25,11 @@ export interface Pipeline {
 }
 
 export interface PipelineOptions {
-  readonly folder: string | undefined
+  readonly folder?: string | undefined
   readonly timeZone: string
   readonly retentionDays: number
-  readonly maxEntries: number | undefined
+  readonly maxEntries?: number | undefined
+  readonly segmentBytes?: number | undefined
   readonly onNotice: (notice: LedgerNotice) => void
   /** The database was changed by another process. */
   readonly onChanged: () => void
@@ -41,7 +42,10 @@ interface HandOver {
 
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { folder, onNotice } = options
-  const sink = folder === undefined ? createTextSink(() => link) : createSegmentSink(folder)
+  const sink =
+    folder === undefined
+      ? createTextSink(() => link)
+      : createSegmentSink(folder, options.segmentBytes)
   const link = createWorkerLink({
     setup: setupOf(options, sink),
     onEntered,

@@ -31,6 +31,8 @@ interface SqliteLedgerStoreOptions {
   /** For a ledger in memory: the oldest entries go when there are more. */
   readonly maxEntries?: number | undefined
   readonly onNotice: (notice: LedgerNotice) => void
+  /** How long a file of the journal becomes. */
+  readonly segmentBytes?: number | undefined
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -41,23 +43,16 @@ interface SqliteLedgerStoreOptions {
  * Throws a `LedgerFolderError` when the folder cannot be written or another process has it.
  */
 export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): LedgerStore {
-  const { folder, timeZone, retentionDays, maxEntries, onNotice, now = Date.now } = options
+  const { folder, onNotice, now = Date.now } = options
   const lock = folder === undefined ? undefined : takeFolder(folder)
-  const calendar = createCalendar(timeZone)
+  const calendar = createCalendar(options.timeZone)
   const book = createBudgetBook()
   const lost = folder === undefined ? [] : findLost(folder)
   let isBookStale = false
   const onChanged = (): void => {
     isBookStale = true
   }
-  const pipeline = createPipeline({
-    folder,
-    timeZone,
-    retentionDays,
-    maxEntries,
-    onNotice,
-    onChanged,
-  })
+  const pipeline = createPipeline({ ...options, onChanged })
   const { journal } = pipeline
   const running = createRunningRequests(journal, now)
   const loads = new Map<string, Promise<void>>()
