@@ -13,8 +13,8 @@ export interface FileLock {
 export function takeFileLock(file: string): FileLock | undefined {
   const database = new DatabaseSync(file, { timeout: 0 })
   try {
-    // Nothing is ever written, so that there is nothing to roll back.
-    database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    // Nothing is ever written, so that no file is needed to roll it back.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
     if (isBusy(error)) return undefined

@@ -23,14 +23,14 @@ async function stream(
 ) {
   const reservation = makeReservation(parts)
   let resume = (): void => {}
-  let error: KeystowError | undefined
+  const errors: KeystowError[] = []
   const account = await openAccount({
     store,
     reservation,
     stepMicros: STEP,
     onResume: () => resume(),
     onExhausted(cause) {
-      error = cause
+      errors.push(cause)
       resume()
     },
   })
@@ -40,7 +40,7 @@ async function stream(
     reservation,
     /** Writes so many events, or as many as it may. */
     async write(events: number): Promise<number> {
-      for (let written = 0; written < events && error === undefined; written++) {
+      for (let written = 0; written < events && errors.length === 0; written++) {
         const resumed = new Promise<void>((resolve) => {
           resume = resolve
         })
@@ -48,7 +48,7 @@ async function stream(
       }
       return spent
     },
-    error: () => error,
+    error: () => errors[0],
     settle: () => account.settle(makeEntry(reservation, spent)),
   }
 }

@@ -66,7 +66,7 @@ PRAGMA user_version = ${SCHEMA_VERSION};`
 /** Tables whose rows are carried over from a damaged file as far as they can be read; budgets rest on them. */
 const CARRIED_TABLES = ['counters', 'usage_days']
 
-export const databaseFile = (folder: string): string => join(folder, DATABASE_NAME)
+const databaseFile = (folder: string): string => join(folder, DATABASE_NAME)
 
 /** Opens a folder's database, or one in memory. One that is damaged is put aside and a new one begun. */
 export function openDatabase(
@@ -80,6 +80,13 @@ export function openDatabase(
     if (!isDamage(error)) throw error
     return replaceDatabase(folder, error, onNotice)
   }
+}
+
+/** Opens a database that somebody else has made. */
+export function openExisting(folder: string): DatabaseSync {
+  const file = databaseFile(folder)
+  if (!existsSync(file)) throw new Error(`there is no ledger in ${folder}`)
+  return openFile(file)
 }
 
 /** Puts a damaged database aside, where somebody may still read it, and begins a new one. */

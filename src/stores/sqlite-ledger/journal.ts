@@ -22,7 +22,7 @@ export interface Journal {
 
 interface JournalOptions {
   readonly sink: JournalSink
-  readonly maxBacklogChars?: number
+  readonly maxBacklogChars?: number | undefined
   /** Called when writing begins to fail, and without an error when it no longer does. */
   onStateChange(error?: Error): void
 }

@@ -30,6 +30,7 @@ export interface PipelineOptions {
   readonly retentionDays: number
   readonly maxEntries?: number | undefined
   readonly segmentBytes?: number | undefined
+  readonly maxBacklogChars?: number | undefined
   readonly onNotice: (notice: LedgerNotice) => void
   /** The database was changed by another process. */
   readonly onChanged: () => void
@@ -58,6 +59,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   })
   const journal = createJournal({
     sink,
+    maxBacklogChars: options.maxBacklogChars,
     onStateChange: (error) =>
       onNotice(error === undefined ? WRITING_AGAIN : { ...WRITING_FAILS, cause: error }),
   })

@@ -5,7 +5,7 @@ import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { EntryQuery, UsageQuery, UsageRow } from '../ledger-store.ts'
 
 /** Entries that are handed over at once. */
-export const PAGE_ENTRIES = 1000
+const PAGE_ENTRIES = 1000
 
 export interface EntryPageQuery extends EntryQuery {
   /** The last entry of the page before. */
@@ -18,6 +18,19 @@ export interface LedgerQueries {
   usage(query: UsageQuery): UsageRow[]
   /** At most `PAGE_ENTRIES`, by time. */
   entries(query: EntryPageQuery): LedgerEntry[]
+}
+
+/** All pages, one after the other. */
+export async function* readPages(
+  query: EntryQuery,
+  readPage: (query: EntryPageQuery) => readonly LedgerEntry[] | Promise<readonly LedgerEntry[]>,
+): AsyncGenerator<LedgerEntry> {
+  let after: LedgerEntry | undefined
+  do {
+    const page = await readPage({ ...query, after })
+    yield* page
+    after = page.length < PAGE_ENTRIES ? undefined : page.at(-1)
+  } while (after !== undefined)
 }
 
 const GROUP_COLUMNS = { client: 'clientId', model: 'model', day: 'day' } as const

@@ -14,7 +14,7 @@ import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
 import { takeFolder } from './folder.ts'
 import { createPipeline } from './pipeline.ts'
-import { PAGE_ENTRIES } from './queries.ts'
+import { readPages } from './queries.ts'
 import { formatSettled } from './records.ts'
 import { findLost } from './recovery.ts'
 import { createRunningRequests } from './running-requests.ts'
@@ -33,6 +33,8 @@ interface SqliteLedgerStoreOptions {
   readonly onNotice: (notice: LedgerNotice) => void
   /** How long a file of the journal becomes. */
   readonly segmentBytes?: number | undefined
+  /** How much is held in memory while nothing can be written. */
+  readonly maxBacklogChars?: number | undefined
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -162,17 +164,7 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
       return { costMicros, requests }
     },
     usage: (query) => pipeline.ask({ name: 'usage', args: [query] }),
-    async *entries(query) {
-      let after: Pick<LedgerEntry, 'id' | 'at'> | undefined
-      do {
-        const page: readonly LedgerEntry[] = await pipeline.ask({
-          name: 'entries',
-          args: [{ ...query, after }],
-        })
-        yield* page
-        after = page.length < PAGE_ENTRIES ? undefined : page.at(-1)
-      } while (after !== undefined)
-    },
+    entries: (query) => readPages(query, (page) => pipeline.ask({ name: 'entries', args: [page] })),
     stats: () => ({ inFlight: running.count(), lagMs: pipeline.lagMs(), droppedEntries }),
     isReady: () => pipeline.isReady(),
     close: () => (closing ??= close()),

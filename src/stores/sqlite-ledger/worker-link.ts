@@ -26,8 +26,11 @@ export interface WorkerLink {
   stop(): Promise<void>
 }
 
+const WORKER_SCRIPT = new URL('./worker.ts', import.meta.url)
+
 interface WorkerLinkOptions {
   readonly setup: WorkerSetup
+  readonly script?: URL
   onEntered(position: Position): void
   /** Entering began to fail; without an error it no longer does. */
   onState(error?: Error): void
@@ -48,7 +51,7 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
   let restart: NodeJS.Timeout | undefined
 
   function start(): Worker {
-    const started = new Worker(new URL('./worker.ts', import.meta.url), {
+    const started = new Worker(options.script ?? WORKER_SCRIPT, {
       workerData: { ...options.setup, firstSegment },
     })
     started.on('message', receive)
