@@ -2,10 +2,16 @@ import { createHash } from 'node:crypto'
 
 import { createClient } from '@redis/client'
 
-/** A command that takes longer counts as a store that is away: requests wait for it. */
+/**
+ * A command that takes longer counts as a connection that is dead: requests wait for it. The client's own timeout
+ * ends when the command is written, and its socket timeout begins anew with every write.
+ */
 const COMMAND_TIMEOUT_MS = 1000
 const CONNECT_TIMEOUT_MS = 1000
 const MAX_RECONNECT_DELAY_MS = 1000
+
+/** A connection that is made and says nothing is given up after this long. */
+const HANDSHAKE_TIMEOUT_MS = 5000
 
 export interface RedisConnectionOptions {
   readonly url: string
@@ -19,12 +25,13 @@ export interface RedisScript {
   readonly digest: string
 }
 
+export type RedisClient = ReturnType<typeof makeClient>
+
 export interface RedisConnection {
-  readonly client: ReturnType<typeof makeClient>
-  /** Rejects at once while Redis is away. */
+  isReady(): boolean
+  /** Rejects at once while Redis is away, and soon when it does not answer; what it was sent it may have done. */
+  send<T>(command: (client: RedisClient) => Promise<T>): Promise<T>
   run(script: RedisScript, keys: string[], args: string[]): Promise<unknown>
-  /** What stands between a caller and the client: nothing is sent while Redis is away. */
-  assertReady(): void
   close(): Promise<void>
 }
 
@@ -33,40 +40,79 @@ export const redisScript = (text: string): RedisScript => ({
   digest: createHash('sha1').update(text).digest('hex'),
 })
 
-/** Connects without waiting: while Redis is away every call rejects, and the connection is taken up again when it is back. */
+/**
+ * Connects without waiting: while Redis is away every call rejects, and the connection is taken up again when it
+ * is back.
+ */
 export function createRedisConnection(options: RedisConnectionOptions): RedisConnection {
   const { url, onStateChange } = options
-  const client = makeClient(url)
   let lastError: Error | undefined
-  client.on('ready', () => onStateChange(true))
-  client.on('error', (error: Error) => {
+  let isClosed = false
+  let handshake: NodeJS.Timeout | undefined
+  let client = start()
+
+  function start(): RedisClient {
+    const started = makeClient(url)
+    started.on('ready', () => {
+      clearTimeout(handshake)
+      if (client === started) onStateChange(true)
+    })
+    started.on('error', (error: Error) => {
+      if (client === started) fail(error)
+    })
+    // Rejects only when it is closed while it still tries; never, when that is in the middle of a handshake.
+    started.connect().catch(() => {})
+    handshake = setTimeout(
+      () => giveUp(started, new Error('Redis does not answer')),
+      HANDSHAKE_TIMEOUT_MS,
+    )
+    handshake.unref()
+    return started
+  }
+
+  function fail(error: Error): void {
     lastError = error
     onStateChange(false, error)
-  })
-  // Rejects only when it is closed while it still tries.
-  const connecting = client.connect().catch((error: Error) => {
-    lastError = error
-  })
+  }
 
-  function assertReady(): void {
-    if (!client.isReady) throw lastError ?? new Error('Redis is not connected')
+  /** Everything that waits for it is rejected, and a new connection made. */
+  function giveUp(dead: RedisClient, error: Error): void {
+    if (client !== dead || isClosed) return
+    clearTimeout(handshake)
+    fail(error)
+    client = start()
+    dead.destroy()
+  }
+
+  async function send<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
+    const asked = client
+    if (!asked.isReady) throw lastError ?? new Error('Redis is not connected')
+    const timer = setTimeout(
+      () => giveUp(asked, new Error(`Redis did not answer in ${COMMAND_TIMEOUT_MS} ms`)),
+      COMMAND_TIMEOUT_MS,
+    )
+    try {
+      return await command(asked)
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   return {
-    client,
-    assertReady,
+    isReady: () => client.isReady,
+    send,
     async run({ text, digest }, keys, args) {
-      assertReady()
       try {
-        return await client.evalSha(digest, { keys, arguments: args })
+        return await send((asked) => asked.evalSha(digest, { keys, arguments: args }))
       } catch (error) {
         if (!isUnknownScript(error)) throw error
-        return client.eval(text, { keys, arguments: args })
+        return send((asked) => asked.eval(text, { keys, arguments: args }))
       }
     },
     async close() {
+      isClosed = true
+      clearTimeout(handshake)
       client.destroy()
-      await connecting
     },
   }
 }
@@ -75,7 +121,8 @@ function makeClient(url: string) {
   return createClient({
     url,
     disableOfflineQueue: true,
-    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
+    // No timer of its own for each command.
+    commandOptions: { timeout: 0 },
     socket: {
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectStrategy: (retries) =>

@@ -38,7 +38,6 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
  */
 export function createRedisLimitStore(options: RedisConnectionOptions): LimitStore {
   const connection = createRedisConnection(options)
-  const { client } = connection
   const leases = new Map<string, string>()
   const renewal = setInterval(() => {
     for (const [lease, key] of leases)
@@ -47,8 +46,7 @@ export function createRedisLimitStore(options: RedisConnectionOptions): LimitSto
   renewal.unref()
 
   function release(key: string, lease: string): void {
-    if (!leases.delete(lease) || !client.isReady) return
-    ignoreFailure(client.zRem(key, lease))
+    if (leases.delete(lease)) ignoreFailure(connection.send((client) => client.zRem(key, lease)))
   }
 
   return {
@@ -73,7 +71,7 @@ export function createRedisLimitStore(options: RedisConnectionOptions): LimitSto
       leases.set(lease, key)
       return { release: () => release(key, lease) }
     },
-    isReady: () => client.isReady,
+    isReady: () => connection.isReady(),
     async close() {
       clearInterval(renewal)
       await connection.close()

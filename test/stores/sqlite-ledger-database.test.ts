@@ -137,8 +137,8 @@ it('lets a holder that was taken for dead say how it really ended', () => {
   writer.enter([entry])
   writer.enter([lostEntryOf(reservation, NOON)])
   expect(entriesOf(database)).toEqual([entry])
-  const { counters } = createQueries(database)
-  expect(counters(['CNY/2026-10/instance', 'requests/2026-10/instance'])).toEqual([30, 1])
+  const queries = createQueries(database)
+  expect(queries.counters(['CNY/2026-10/instance', 'requests/2026-10/instance'])).toEqual([30, 1])
 })
 
 describe('a journal that was torn', () => {

@@ -31,6 +31,7 @@ interface EnteringOptions {
   readonly connection: RedisConnection
   readonly calendar: Calendar
   readonly retentionDays: number
+  readonly maxUsageRows?: number
 }
 
 /** The two ways in which an entry changes. */
@@ -47,7 +48,9 @@ interface Replacement {
   readonly expected: string
 }
 
-export function createEntering({ connection, calendar, retentionDays }: EnteringOptions): Entering {
+export function createEntering(options: EnteringOptions): Entering {
+  const { connection, calendar, retentionDays, maxUsageRows = MAX_USAGE_ROWS_PER_DAY } = options
+
   /** Resolves with what stands there when that is not what was expected. */
   async function replace({ entry, limits, expected }: Replacement): Promise<string> {
     const former = expected === '' ? undefined : parseEntry(expected)
@@ -66,7 +69,7 @@ export function createEntering({ connection, calendar, retentionDays }: Entering
         ...limits.map(({ unit }) => unit),
         ...charges.map(({ amount }) => String(amount)),
         ...formatUsage(usage),
-        String(MAX_USAGE_ROWS_PER_DAY),
+        String(maxUsageRows),
         String((retentionDays + 1) * DAY_S),
         String(SUMS_RETENTION_S),
         String(COUNTER_RETENTION_S),
@@ -76,7 +79,7 @@ export function createEntering({ connection, calendar, retentionDays }: Entering
   }
 
   async function findLimits(id: string): Promise<readonly HeldLimit[]> {
-    const held = await connection.client.hGet(reservationKey(id), 'record')
+    const held = await connection.send((client) => client.hGet(reservationKey(id), 'record'))
     return typeof held === 'string' ? parseHeld(held).limits : []
   }
 
@@ -92,9 +95,8 @@ export function createEntering({ connection, calendar, retentionDays }: Entering
     },
     async correct({ id, at }, actual) {
       for (;;) {
-        connection.assertReady()
         const key = entriesKey(calendar.day(at).key)
-        const expected = await connection.client.hGet(key, id)
+        const expected = await connection.send((client) => client.hGet(key, id))
         if (typeof expected !== 'string') return false
         const former = parseEntry(expected)
         if (!former.isEstimated) return false

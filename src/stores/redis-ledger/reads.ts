@@ -1,7 +1,7 @@
 import { clientScope, counterKey, INSTANCE_SCOPE } from '../../usage/budget.ts'
 import { type Calendar, listDays } from '../../usage/calendar.ts'
 import { addSums, type UsageSums } from '../../usage/charges.ts'
-import type { Currency } from '../../usage/ledger-entry.ts'
+import type { Currency, LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerStore, UsageQuery, UsageRow } from '../ledger-store.ts'
 import type { RedisConnection } from '../redis-connection.ts'
 import { budgetKey, entriesKey, parseEntry, usageKey } from './keys.ts'
@@ -40,8 +40,6 @@ export function createReads(
   calendar: Calendar,
   now: () => number,
 ): Reads {
-  const { client } = connection
-
   /** Days on which something may stand, however far a question reaches. */
   function boundDays(from: string, to: string): string[] {
     const oldest = calendar.day(now() - MAX_DAYS * DAY_MS).key
@@ -51,23 +49,25 @@ export function createReads(
 
   return {
     async spent({ clientId, period, currency, at }) {
-      connection.assertReady()
       const { key } = calendar[period](at)
       const scope = clientId === undefined ? INSTANCE_SCOPE : clientScope(clientId)
       const [costMicros, requests] = await Promise.all(
         ([currency, 'requests'] as const).map((unit) =>
-          client.hGet(budgetKey(counterKey(unit, key, scope)), 'spent'),
+          connection.send((client) =>
+            client.hGet(budgetKey(counterKey(unit, key, scope)), 'spent'),
+          ),
         ),
       )
       return { costMicros: Number(costMicros ?? 0), requests: Number(requests ?? 0) }
     },
     async usage(query) {
-      connection.assertReady()
       const rows = new Map<string, UsageRow>()
       const days = boundDays(query.from, query.to)
       while (days.length > 0) {
         const asked = days.splice(0, DAYS_AT_ONCE)
-        const found = await Promise.all(asked.map((day) => client.hGetAll(usageKey(day))))
+        const found = await Promise.all(
+          asked.map((day) => connection.send((client) => client.hGetAll(usageKey(day)))),
+        )
         for (const [index, fields] of found.entries()) {
           addFields(rows, { query, day: asked[index] ?? '', fields })
         }
@@ -75,20 +75,33 @@ export function createReads(
       return [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
     },
     async *entries({ from, to, isEstimated }) {
-      connection.assertReady()
       const first = calendar.day(Math.max(from, 0)).key
       const last = calendar.day(Math.min(to, now() + DAY_MS)).key
       for (const day of boundDays(first, last)) {
-        for await (const page of client.hScanIterator(entriesKey(day), { COUNT: 500 })) {
-          for (const { value } of page) {
-            const entry = parseEntry(value)
-            const isAsked = isEstimated === undefined || entry.isEstimated === isEstimated
-            if (isAsked && entry.at >= from && entry.at < to) yield entry
-          }
+        for await (const entry of scanEntries(connection, day)) {
+          const isAsked = isEstimated === undefined || entry.isEstimated === isEstimated
+          if (isAsked && entry.at >= from && entry.at < to) yield entry
         }
       }
     },
   }
+}
+
+/** A scan may hand an entry out twice while others are entered. */
+async function* scanEntries(connection: RedisConnection, day: string): AsyncGenerator<LedgerEntry> {
+  const seen = new Set<string>()
+  let cursor = '0'
+  do {
+    const asked = cursor
+    const page = await connection.send((client) =>
+      client.hScan(entriesKey(day), asked, { COUNT: 500 }),
+    )
+    for (const { field, value } of page.entries) {
+      if (!seen.has(field)) yield parseEntry(value)
+      seen.add(field)
+    }
+    cursor = page.cursor
+  } while (cursor !== '0')
 }
 
 interface DayFields {

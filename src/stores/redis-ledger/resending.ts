@@ -57,11 +57,11 @@ export function createResending(options: ResendingOptions): Resending {
   }
 
   async function sendAll(): Promise<void> {
-    while (connection.client.isReady && releases[0] !== undefined) {
+    while (connection.isReady() && releases[0] !== undefined) {
       await reservations.release(releases[0])
       releases.shift()
     }
-    while (connection.client.isReady && outbox.count() > 0) {
+    while (connection.isReady() && outbox.count() > 0) {
       const entries = outbox.peek(SENT_AT_ONCE)
       await Promise.all(entries.map((entry) => entering.enter(entry)))
       for (const entry of entries) outbox.remove(entry)

@@ -24,6 +24,8 @@ export interface Held {
   readonly reservation: Reservation
   readonly limits: readonly Limit[]
   grantedMicros: number
+  /** While it grows. */
+  growth?: Promise<number> | undefined
 }
 
 /** A reservation whose holder is dead. */
@@ -117,11 +119,11 @@ export function createReservations(options: ReservationsOptions): Reservations {
   }
 }
 
-async function findOrphan({ client }: RedisConnection, id: string): Promise<Orphan | undefined> {
-  const record = await client.hGet(reservationKey(id), 'record')
+async function findOrphan(connection: RedisConnection, id: string): Promise<Orphan | undefined> {
+  const record = await connection.send((client) => client.hGet(reservationKey(id), 'record'))
   if (typeof record === 'string') return parseHeld(record)
   // Its holder was only late, and has settled it by now.
-  await client.zRem(LEASES_KEY, id)
+  await connection.send((client) => client.zRem(LEASES_KEY, id))
   return undefined
 }
 

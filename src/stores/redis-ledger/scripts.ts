@@ -62,15 +62,21 @@ redis.call('ZADD', KEYS[2], now() + ARGV[6], ARGV[1])
 return {granted, 0, spent}`)
 
 /**
- * Renews a reservation and grants more as far as it is left. One that is gone is made anew, but for a request that
- * has been settled by its holder. KEYS reservation, leases, entries of its day, counters…; ARGV id, record, what
+ * Renews a reservation and grants more as far as it is left. What its holder was granted elsewhere is reserved,
+ * all of it when the reservation is gone; but for a request that its holder has settled. KEYS reservation, leases, entries of its day, counters…; ARGV id, record, what
  * its holder was granted before, wanted, lease, seconds, then of each counter unit and cap.
  */
 export const HOLD = redisScript(`${PRELUDE}
-if not redis.call('HGET', KEYS[1], 'granted') then
+local found = redis.call('HGET', KEYS[1], 'granted')
+if not found then
   local entry = redis.call('HGET', KEYS[3], ARGV[1])
   if entry and cjson.decode(entry)[13] ~= 'lost' then return '0' end
-  for i = 4, #KEYS do reserve(KEYS[i], ARGV[2 * i - 1], ARGV[3], ARGV[6]) end
+end
+if found ~= ARGV[3] then
+  local missing = string.format('%.0f', ARGV[3] - (found or 0))
+  for i = 4, #KEYS do
+    if ARGV[2 * i - 1] == 'money' or not found then reserve(KEYS[i], ARGV[2 * i - 1], missing, ARGV[6]) end
+  end
   redis.call('HSET', KEYS[1], 'granted', ARGV[3])
 end
 redis.call('HSET', KEYS[1], 'record', ARGV[2])

@@ -46,7 +46,6 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
   const { retentionDays, mode, onFailure, now = Date.now, leaseMs = LEASE_MS } = options
   const calendar = createCalendar(options.timeZone)
   const connection = createRedisConnection({ url: options.url, onStateChange })
-  const { client } = connection
   const reservations = createReservations({ connection, calendar, leaseMs, now })
   const entering = createEntering({ connection, calendar, retentionDays })
   const local = createLocalBudgets()
@@ -68,12 +67,15 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
   }
 
   function renewSome(): void {
-    if (!client.isReady) return
-    held.step((one) => void reservations.hold(one, 0).catch(onFailure))
+    if (!connection.isReady()) return
+    held.step((one) => {
+      // What grows is renewed by that, and by what its holder knows afterwards.
+      if (one.growth === undefined) void reservations.hold(one, 0).catch(onFailure)
+    })
   }
 
   async function settleOrphans(): Promise<void> {
-    if (!client.isReady) return
+    if (!connection.isReady()) return
     try {
       for (const { lost, limits } of await reservations.claim()) {
         if (held.get(lost.id) === undefined) await entering.enter(lost, limits)
@@ -107,6 +109,22 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     }
   }
 
+  /** One after the other: each tells Redis what its holder was granted before. */
+  async function growNow(one: Held, wantedMicros: number): Promise<number> {
+    const { id } = one.reservation
+    if (held.get(id) !== one) return 0
+    let granted
+    try {
+      granted = await reservations.hold(one, wantedMicros)
+    } catch (cause) {
+      onFailure(cause)
+      if (mode === 'closed' && one.limits.length > 0) throw unavailable(cause)
+      granted = local.grow({ ...one, id }, wantedMicros)
+    }
+    one.grantedMicros += granted
+    return granted
+  }
+
   return {
     async open(reservation) {
       const { id } = reservation
@@ -121,16 +139,15 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     async grow(id, wantedMicros) {
       const one = held.get(id)
       if (one === undefined) return 0
-      let granted
+      const growth = (one.growth ?? Promise.resolve(0))
+        .catch(() => 0)
+        .then(() => growNow(one, wantedMicros))
+      one.growth = growth
       try {
-        granted = await reservations.hold(one, wantedMicros)
-      } catch (cause) {
-        onFailure(cause)
-        if (mode === 'closed' && one.limits.length > 0) throw unavailable(cause)
-        granted = local.grow({ ...one, id }, wantedMicros)
+        return await growth
+      } finally {
+        if (one.growth === growth) one.growth = undefined
       }
-      one.grantedMicros += granted
-      return granted
     },
     async settle(entry) {
       const one = held.take(entry.id)
@@ -146,7 +163,7 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     correct: (entry, actual) => entering.correct(entry, actual),
     ...createReads(connection, calendar, now),
     stats: () => ({ inFlight: held.count(), ...resending.stats() }),
-    isReady: () => client.isReady,
+    isReady: () => connection.isReady(),
     close: () => (closing ??= close()),
   }
 }
