@@ -50,6 +50,8 @@ export interface LedgerStats {
   readonly lagMs: number
   /** Entries of requests without a budget that could not be kept, because nothing could be written for long. */
   readonly droppedEntries: number
+  /** Whether it outlives the process. */
+  readonly isDurable: boolean
 }
 
 /** Something the operator should know, for the log. */

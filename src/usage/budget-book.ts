@@ -1,5 +1,5 @@
 import { grantOf, type Limit, needOf, type Opening, type Reservation } from './budget.ts'
-import type { Charge } from './charges.ts'
+import type { CounterKeys } from './charges.ts'
 
 /** Counters kept at once; past it those that nobody holds are forgotten, and asked for again when they are needed. */
 const MAX_TALLIES = 100_000
@@ -12,7 +12,7 @@ export type TellSpent = (spent: readonly number[]) => void
  */
 export interface BudgetBook {
   /** The counters of these limits that it has not been told of. */
-  missing(limits: readonly Limit[]): string[]
+  missing(limits: readonly Limit[]): readonly string[]
   /** Every counter it keeps. */
   known(): string[]
   /** To be called when the ledger is asked: what is charged until it answers comes on top of the answer. */
@@ -26,10 +26,13 @@ export interface BudgetBook {
   adopt(id: string, limits: readonly Limit[], grantedMicros: number): void
   grow(id: string, wantedMicros: number): number
   release(id: string): void
-  charge(charges: readonly Charge[]): void
+  /** Charges a request that has ended: what it cost, and whether it counts. */
+  charge(keys: CounterKeys, costMicros: number, count: number): void
   /** Forgets counters that nobody holds while there are too many. */
   trim(): void
 }
+
+const NOTHING: readonly string[] = []
 
 interface Tally {
   /** Undefined until it has been told. */
@@ -42,7 +45,9 @@ interface Tally {
 }
 
 interface Hold {
-  readonly limits: readonly (Limit & { readonly tally: Tally })[]
+  readonly limits: readonly Limit[]
+  /** Of each limit. */
+  readonly tallies: readonly Tally[]
   grantedMicros: number
 }
 
@@ -60,20 +65,27 @@ export function createBudgetBook(maxTallies = MAX_TALLIES): BudgetBook {
   }
 
   function hold(id: string, limits: readonly Limit[], grantedMicros: number): void {
-    const made: Hold = {
-      limits: limits.map((limit) => ({ ...limit, tally: tallyOf(limit.counterKey) })),
-      grantedMicros: 0,
-    }
-    for (const { unit, tally } of made.limits) if (unit === 'requests') tally.reserved++
+    const held = limits.map(({ counterKey }) => tallyOf(counterKey))
+    const made = { limits, tallies: held, grantedMicros: 0 }
     holds.set(id, made)
+    count(made, 1)
     extend(made, grantedMicros)
   }
 
+  function add(counterKey: string, amount: number): void {
+    const tally = tallies.get(counterKey)
+    if (tally === undefined) return
+    tally.since += amount
+    if (tally.spent !== undefined) tally.spent += amount
+  }
+
   return {
-    missing: (limits) =>
-      limits
-        .map(({ counterKey }) => counterKey)
-        .filter((key) => tallies.get(key)?.spent === undefined),
+    missing(limits) {
+      const isKnown = ({ counterKey }: Limit): boolean =>
+        tallies.get(counterKey)?.spent !== undefined
+      if (limits.every(isKnown)) return NOTHING
+      return limits.filter((limit) => !isKnown(limit)).map(({ counterKey }) => counterKey)
+    },
     known: () => [...tallies.keys()],
     ask(counterKeys) {
       const question = ++questions
@@ -100,9 +112,10 @@ export function createBudgetBook(maxTallies = MAX_TALLIES): BudgetBook {
       const found = holds.get(id)
       if (found === undefined) return 0
       let grantedMicros = wantedMicros
-      for (const limit of found.limits) {
-        if (limit.unit === 'money')
-          grantedMicros = Math.min(grantedMicros, Math.max(leftOf(limit, limit.tally), 0))
+      for (const [index, tally] of found.tallies.entries()) {
+        const limit = found.limits[index]
+        if (limit?.unit !== 'money') continue
+        grantedMicros = Math.min(grantedMicros, Math.max(leftOf(limit, tally), 0))
       }
       extend(found, grantedMicros)
       return grantedMicros
@@ -111,16 +124,13 @@ export function createBudgetBook(maxTallies = MAX_TALLIES): BudgetBook {
       const found = holds.get(id)
       if (found === undefined) return
       extend(found, -found.grantedMicros)
-      for (const { unit, tally } of found.limits) if (unit === 'requests') tally.reserved--
+      count(found, -1)
       holds.delete(id)
     },
-    charge(charges) {
-      for (const { counterKey, amount } of charges) {
-        const tally = tallies.get(counterKey)
-        if (tally === undefined) continue
-        tally.since += amount
-        if (tally.spent !== undefined) tally.spent += amount
-      }
+    charge(keys, costMicros, requests) {
+      if (tallies.size === 0) return
+      for (const { counterKey } of keys.money) add(counterKey, costMicros)
+      for (const { counterKey } of keys.requests) add(counterKey, requests)
     },
     trim() {
       if (tallies.size <= maxTallies) return
@@ -137,5 +147,15 @@ const leftOf = (limit: Limit, { spent, reserved }: Tally): number =>
 
 function extend(hold: Hold, grantedMicros: number): void {
   hold.grantedMicros += grantedMicros
-  for (const { unit, tally } of hold.limits) if (unit === 'money') tally.reserved += grantedMicros
+  for (let index = 0; index < hold.limits.length; index++) {
+    const tally = hold.tallies[index]
+    if (hold.limits[index]?.unit === 'money' && tally !== undefined) tally.reserved += grantedMicros
+  }
+}
+
+function count({ limits, tallies }: Hold, requests: 1 | -1): void {
+  for (let index = 0; index < limits.length; index++) {
+    const tally = tallies[index]
+    if (limits[index]?.unit === 'requests' && tally !== undefined) tally.reserved += requests
+  }
 }

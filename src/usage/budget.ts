@@ -1,4 +1,4 @@
-import type { Calendar } from './calendar.ts'
+import type { Calendar, Period } from './calendar.ts'
 import type { Currency } from './ledger-entry.ts'
 import type { Usage } from './usage.ts'
 
@@ -75,18 +75,42 @@ export function needOf({ unit }: Limit, { minimumMicros, wantedMicros }: Amounts
 export const grantOf = (left: number, { minimumMicros, wantedMicros }: Amounts): number =>
   Math.max(minimumMicros, Math.min(wantedMicros, Math.floor(left * MAX_SHARE)))
 
-/** The counters that a request's caps are kept under; what is reset last stands first. */
-export function listLimits(
-  { at, clientId, currency, caps }: Pick<Reservation, 'at' | 'clientId' | 'currency' | 'caps'>,
-  calendar: Calendar,
-): Limit[] {
-  const limits = caps.map((cap): Limit => {
-    const { key, endsAt } = calendar[cap.period](at)
-    const unit = cap.unit === 'money' ? currency : 'requests'
-    const scope = cap.scope === 'client' ? clientScope(clientId) : INSTANCE_SCOPE
-    return { ...cap, counterKey: counterKey(unit, key, scope), resetAt: endsAt }
-  })
-  return limits.toSorted((a, b) => b.resetAt - a.resetAt)
+/** Lists the counters that a request's caps are kept under; what is reset last stands first. */
+export type ListLimits = (
+  reservation: Pick<Reservation, 'at' | 'clientId' | 'currency' | 'caps'>,
+) => readonly Limit[]
+
+/** The caps of a client are the same with every request, and so are its limits until midnight. */
+export function createLimitLister(calendar: Calendar): ListLimits {
+  const lists = new WeakMap<readonly BudgetCap[], LimitList>()
+  return ({ at, clientId, currency, caps }) => {
+    const [day, month] = [calendar.day(at), calendar.month(at)]
+    const found = lists.get(caps)
+    const isSame =
+      found?.day === day &&
+      found.month === month &&
+      found.currency === currency &&
+      found.clientId === clientId
+    if (isSame) return found.limits
+    const limits = caps
+      .map((cap): Limit => {
+        const { key, endsAt } = cap.period === 'day' ? day : month
+        const unit = cap.unit === 'money' ? currency : 'requests'
+        const scope = cap.scope === 'client' ? clientScope(clientId) : INSTANCE_SCOPE
+        return { ...cap, counterKey: counterKey(unit, key, scope), resetAt: endsAt }
+      })
+      .toSorted((a, b) => b.resetAt - a.resetAt)
+    lists.set(caps, { day, month, currency, clientId, limits })
+    return limits
+  }
+}
+
+interface LimitList {
+  readonly day: Period
+  readonly month: Period
+  readonly currency: Currency
+  readonly clientId: string
+  readonly limits: readonly Limit[]
 }
 
 export const INSTANCE_SCOPE = 'instance'

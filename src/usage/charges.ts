@@ -1,5 +1,5 @@
 import { clientScope, counterKey, INSTANCE_SCOPE } from './budget.ts'
-import type { Calendar } from './calendar.ts'
+import type { Calendar, Period } from './calendar.ts'
 import type { Currency, LedgerEntry } from './ledger-entry.ts'
 
 /** What an entry, or its correction, adds to one counter. */
@@ -33,47 +33,84 @@ export interface EntryEffect {
   readonly usage: UsageDelta | undefined
 }
 
-/** What an entry changes elsewhere: the counters of budgets and the sums of its day. A former version is taken back. */
-export function effectOf(
-  entry: LedgerEntry,
-  calendar: Calendar,
-  former?: LedgerEntry,
-): EntryEffect {
-  const { at, clientId, model, currency } = entry
-  const sums = sumsOf(entry)
-  const usage = former === undefined ? sums : addSums(sums, sumsOf(former), -1)
-  const charges: Charge[] = []
-  for (const period of [calendar.month(at), calendar.day(at)]) {
-    for (const scope of [INSTANCE_SCOPE, clientScope(clientId)]) {
-      add(charges, { unit: currency, periodKey: period.key, scope, amount: usage.costMicros })
-      add(charges, { unit: 'requests', periodKey: period.key, scope, amount: usage.requests })
-    }
+/** Tells what an entry changes elsewhere: the counters of budgets and the sums of its day. */
+export interface Effects {
+  /** A former version of the entry is taken back. */
+  of(entry: LedgerEntry, former?: LedgerEntry): EntryEffect
+  /** The counters that entries of this client and moment are charged to. */
+  counters(entry: Pick<LedgerEntry, 'at' | 'clientId' | 'currency'>): CounterKeys
+}
+
+export interface CounterKeys {
+  readonly money: readonly CounterKey[]
+  readonly requests: readonly CounterKey[]
+}
+
+type CounterKey = Omit<Charge, 'amount'>
+
+/** Clients whose counters are remembered at once. */
+const MAX_REMEMBERED = 10_000
+
+export function createEffects(calendar: Calendar): Effects {
+  const remembered = new Map<string, RememberedKeys>()
+
+  function counters({ at, clientId, currency }: Parameters<Effects['counters']>[0]): CounterKeys {
+    const [day, month] = [calendar.day(at), calendar.month(at)]
+    const found = remembered.get(clientId)
+    const isSame = found?.day === day && found.month === month && found.currency === currency
+    if (isSame) return found.keys
+    const list = (unit: Currency | 'requests'): CounterKey[] =>
+      [month.key, day.key].flatMap((periodKey) =>
+        [INSTANCE_SCOPE, clientScope(clientId)].map((scope) => ({
+          counterKey: counterKey(unit, periodKey, scope),
+          periodKey,
+        })),
+      )
+    const keys = { money: list(currency), requests: list('requests') }
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+    remembered.set(clientId, { day, month, currency, keys })
+    return keys
   }
-  const isNothing = Object.values(usage).every((sum) => sum === 0)
-  const line = { day: calendar.day(at).key, clientId, model, currency, ...usage }
-  return { charges, usage: isNothing ? undefined : line }
+
+  return {
+    counters,
+    of(entry, former) {
+      const { at, clientId, model, currency } = entry
+      const sums = sumsOf(entry)
+      const usage = former === undefined ? sums : addSums(sums, sumsOf(former), -1)
+      const keys = counters(entry)
+      const charge = (list: readonly CounterKey[], amount: number): Charge[] =>
+        amount === 0 ? [] : list.map((key) => ({ ...key, amount }))
+      const isNothing = Object.values(usage).every((sum) => sum === 0)
+      const line = { day: calendar.day(at).key, clientId, model, currency, ...usage }
+      return {
+        charges: [
+          ...charge(keys.money, usage.costMicros),
+          ...charge(keys.requests, usage.requests),
+        ],
+        usage: isNothing ? undefined : line,
+      }
+    },
+  }
 }
 
-interface Addition {
-  readonly unit: Currency | 'requests'
-  readonly periodKey: string
-  readonly scope: string
-  readonly amount: number
-}
-
-function add(charges: Charge[], { unit, periodKey, scope, amount }: Addition): void {
-  if (amount === 0) return
-  charges.push({ counterKey: counterKey(unit, periodKey, scope), periodKey, amount })
+interface RememberedKeys {
+  readonly day: Period
+  readonly month: Period
+  readonly currency: Currency
+  readonly keys: CounterKeys
 }
 
 /** A refused request used nothing, and counts against no quota. */
+export const countOf = ({ ending }: LedgerEntry): number => (ending === 'refused' ? 0 : 1)
+
 const sumsOf = (entry: LedgerEntry): UsageSums => ({
-  requests: entry.ending === 'refused' ? 0 : 1,
+  requests: countOf(entry),
   inputTokens: entry.inputTokens,
   cachedTokens: entry.cachedTokens,
   outputTokens: entry.outputTokens,
   costMicros: entry.costMicros ?? 0,
-  estimatedRequests: entry.isEstimated && entry.ending !== 'refused' ? 1 : 0,
+  estimatedRequests: entry.isEstimated ? countOf(entry) : 0,
 })
 
 /** The sum of two lines, or what the first has more than the second. */

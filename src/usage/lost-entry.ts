@@ -1,12 +1,16 @@
-import type { Reservation } from './budget.ts'
+import type { Estimate, Reservation } from './budget.ts'
 import { toStoredEntry } from './entry-codec.ts'
 import type { LedgerEntry } from './ledger-entry.ts'
 
 /** The entry of a request whose process dies now. Nobody knows what the client was told: the status is 0. */
-export function lostEntryOf(reservation: Reservation, now: number): LedgerEntry {
+export function lostEntryOf(
+  reservation: Reservation,
+  now: number,
+  estimate: Estimate = reservation.estimate(),
+): LedgerEntry {
   const { id, at, clientId, model, path, currency } = reservation
   return toStoredEntry({
-    ...reservation.estimate(),
+    ...estimate,
     id,
     at,
     clientId,

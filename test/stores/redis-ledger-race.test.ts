@@ -19,7 +19,7 @@ interface Billed {
 async function race(url: string, name: string): Promise<Billed> {
   const args = [url, name, String(CAP)]
   const running = startProcess({ script: 'test/helpers/ledger-race.ts', args })
-  expect(await running.exited, running.stderr()).toBe(0)
+  expect({ exit: await running.exited, stderr: running.stderr() }).toEqual({ exit: 0, stderr: '' })
   const billed: Billed = JSON.parse(running.stdout())
   return billed
 }

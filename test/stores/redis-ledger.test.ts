@@ -8,8 +8,9 @@ import { createEntering } from '../../src/stores/redis-ledger/entering.ts'
 import { createOutbox, type Outbox } from '../../src/stores/redis-ledger/outbox.ts'
 import { createReads } from '../../src/stores/redis-ledger/reads.ts'
 import { createReservations } from '../../src/stores/redis-ledger/reservations.ts'
-import { listLimits } from '../../src/usage/budget.ts'
+import { createLimitLister } from '../../src/usage/budget.ts'
 import { createCalendar } from '../../src/usage/calendar.ts'
+import { createEffects } from '../../src/usage/charges.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { makeEntry, makeReservation, moneyCap, NOON } from '../helpers/ledger.ts'
 import { redisServer, startRedis } from '../helpers/redis.ts'
@@ -18,6 +19,7 @@ const DAY_S = 86_400
 const MONTH = { from: '2026-10-01', to: '2026-10-31' }
 
 const calendar = createCalendar('UTC')
+const effects = createEffects(calendar)
 
 async function connect(): Promise<RedisConnection> {
   const { url } = await startRedis()
@@ -30,7 +32,7 @@ async function connect(): Promise<RedisConnection> {
 describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
   it('keeps nothing for ever but what is in flight', async () => {
     const connection = await connect()
-    const entering = createEntering({ connection, calendar, retentionDays: 30 })
+    const entering = createEntering({ connection, calendar, effects, retentionDays: 30 })
     const reservations = createReservations({
       connection,
       calendar,
@@ -39,7 +41,7 @@ describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
     })
     const caps = [moneyCap(100), moneyCap(9, { unit: 'requests', period: 'month' })]
     const [running, ended] = [makeReservation({ caps }), makeReservation({ caps })]
-    const limits = listLimits(running, calendar)
+    const limits = createLimitLister(calendar)(running)
     await reservations.open(running, limits)
     await reservations.open(ended, limits)
     await entering.enter(makeEntry(ended, 5), limits)
@@ -54,7 +56,8 @@ describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
       [`${prefix}:leases`]: -1,
       [`${prefix}:reservation:${running.id}`]: -1,
       [`${prefix}:entries:2026-10-14`]: expect.closeTo(31 * DAY_S, -2),
-      [`${prefix}:usage:2026-10-14`]: expect.closeTo(800 * DAY_S, -2),
+      [`${prefix}:usage:2026-10-14:alice`]: expect.closeTo(800 * DAY_S, -2),
+      [`${prefix}:clients:2026-10-14`]: expect.closeTo(800 * DAY_S, -2),
       ...Object.fromEntries(
         ['client:alice', 'instance'].flatMap((scope) =>
           ['CNY/2026-10', 'CNY/2026-10-14', 'requests/2026-10', 'requests/2026-10-14'].map(
@@ -68,7 +71,13 @@ describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
   // Clients choose what models are called: a new name with every request must not make a new line.
   it('adds up models past a number a day under one name, and takes corrections back there', async () => {
     const connection = await connect()
-    const entering = createEntering({ connection, calendar, retentionDays: 30, maxUsageRows: 3 })
+    const entering = createEntering({
+      connection,
+      calendar,
+      effects,
+      retentionDays: 30,
+      maxUsageRows: 3,
+    })
     const entries = Array.from({ length: 6 }, (_, index) =>
       makeEntry(makeReservation({ clientId: '2001:db8::/64', model: `模型-${index}` }), 10, {
         isEstimated: true,
@@ -93,7 +102,7 @@ describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
 
   it('adds up amounts that have more digits than a Lua number prints', async () => {
     const connection = await connect()
-    const entering = createEntering({ connection, calendar, retentionDays: 30 })
+    const entering = createEntering({ connection, calendar, effects, retentionDays: 30 })
     const costMicros = 1_234_567_890_123_456
     await entering.enter(makeEntry(makeReservation(), costMicros))
     await entering.enter(makeEntry(makeReservation(), 1))

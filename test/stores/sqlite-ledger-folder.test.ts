@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -58,6 +58,23 @@ it('leaves nothing but the database behind when all was settled', async () => {
   await spend(store, 7)
   await store.close()
   expect(readdirSync(folder).toSorted()).toEqual(OWN_FILES)
+})
+
+it('keeps its files to itself', async () => {
+  const folder = join(createFolder(), 'data')
+  const store = start(folder)
+  await spend(store, 7)
+  expect(await spentOf(store)).toBe(7)
+  const names = readdirSync(folder).filter((name) => statSync(join(folder, name)).size > 0)
+  expect(names.toSorted()).toEqual([
+    'journal-00000001.jsonl',
+    'ledger.db',
+    'ledger.db-shm',
+    'ledger.db-wal',
+  ])
+  for (const path of [folder, ...names.map((name) => join(folder, name))]) {
+    expect(statSync(path).mode & 0o077).toBe(0)
+  }
 })
 
 it('removes what it no longer needs of the journal while it runs', async () => {

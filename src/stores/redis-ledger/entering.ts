@@ -1,5 +1,5 @@
 import type { Calendar } from '../../usage/calendar.ts'
-import { type EntryEffect, effectOf } from '../../usage/charges.ts'
+import type { EntryEffect, Effects } from '../../usage/charges.ts'
 import { correctEntry } from '../../usage/corrected-entry.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { supersedes } from '../../usage/lost-entry.ts'
@@ -7,6 +7,7 @@ import type { Actual } from '../ledger-store.ts'
 import type { RedisConnection } from '../redis-connection.ts'
 import {
   budgetKey,
+  clientsKey,
   entriesKey,
   formatEntry,
   type HeldLimit,
@@ -24,12 +25,13 @@ const DAY_S = 86_400
 export const COUNTER_RETENTION_S = 400 * DAY_S
 const SUMS_RETENTION_S = 800 * DAY_S
 
-/** Lines of one day's sums; models past it are added up under one name, for clients choose what models are called. */
-const MAX_USAGE_ROWS_PER_DAY = 20_000
+/** Lines of a client's sums of a day; models past it are added up under one name, for it is the client that names them. */
+const MAX_USAGE_ROWS = 1000
 
 interface EnteringOptions {
   readonly connection: RedisConnection
   readonly calendar: Calendar
+  readonly effects: Effects
   readonly retentionDays: number
   readonly maxUsageRows?: number
 }
@@ -49,14 +51,20 @@ interface Replacement {
 }
 
 export function createEntering(options: EnteringOptions): Entering {
-  const { connection, calendar, retentionDays, maxUsageRows = MAX_USAGE_ROWS_PER_DAY } = options
+  const { connection, calendar, effects, retentionDays, maxUsageRows = MAX_USAGE_ROWS } = options
 
   /** Resolves with what stands there when that is not what was expected. */
   async function replace({ entry, limits, expected }: Replacement): Promise<string> {
     const former = expected === '' ? undefined : parseEntry(expected)
-    const { charges, usage } = effectOf(entry, calendar, former)
+    const { charges, usage } = effects.of(entry, former)
     const day = calendar.day(entry.at).key
-    const keys = [reservationKey(entry.id), LEASES_KEY, entriesKey(day), usageKey(day)]
+    const keys = [
+      reservationKey(entry.id),
+      LEASES_KEY,
+      entriesKey(day),
+      usageKey(day, entry.clientId),
+      clientsKey(day),
+    ]
     const budgets = [...limits, ...charges].map(({ counterKey }) => budgetKey(counterKey))
     const reply = await connection.run(
       ENTER,
@@ -68,6 +76,7 @@ export function createEntering(options: EnteringOptions): Entering {
         String(limits.length),
         ...limits.map(({ unit }) => unit),
         ...charges.map(({ amount }) => String(amount)),
+        entry.clientId,
         ...formatUsage(usage),
         String(maxUsageRows),
         String((retentionDays + 1) * DAY_S),
@@ -111,7 +120,7 @@ function formatUsage(usage: EntryEffect['usage']): string[] {
   if (usage === undefined) return ['', '0', '0', '0', '0', '0', '0']
   const { requests, inputTokens, cachedTokens, outputTokens, costMicros, estimatedRequests } = usage
   return [
-    JSON.stringify([usage.clientId, usage.model, usage.currency]),
+    JSON.stringify([usage.model, usage.currency]),
     ...[requests, inputTokens, cachedTokens, outputTokens, costMicros, estimatedRequests].map(
       String,
     ),

@@ -9,7 +9,11 @@ export const LEASES_KEY = `${PREFIX}:leases`
 
 export const reservationKey = (id: string): string => `${PREFIX}:reservation:${id}`
 export const entriesKey = (day: string): string => `${PREFIX}:entries:${day}`
-export const usageKey = (day: string): string => `${PREFIX}:usage:${day}`
+/** A client's sums of a day. */
+export const usageKey = (day: string, clientId: string): string =>
+  `${PREFIX}:usage:${day}:${clientId}`
+/** The clients that have sums of a day. */
+export const clientsKey = (day: string): string => `${PREFIX}:clients:${day}`
 export const budgetKey = (counterKey: string): string => `${PREFIX}:budget:${counterKey}`
 
 /** What a script must know of a limit to give back what is reserved of it. */

@@ -1,6 +1,7 @@
 import { type BudgetBook, createBudgetBook } from '../../usage/budget-book.ts'
 import type { Limit, Opening, Reservation } from '../../usage/budget.ts'
-import type { Charge } from '../../usage/charges.ts'
+import { countOf, type Effects } from '../../usage/charges.ts'
+import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 
 /** Counters whose last known value is remembered. */
 const MAX_KNOWN = 10_000
@@ -11,8 +12,7 @@ export interface LocalBudgets {
   remember(limits: readonly Limit[], spent: readonly number[]): void
   open(reservation: Reservation, limits: readonly Limit[]): Opening
   grow(held: LocalHold, wantedMicros: number): number
-  /** The charges are asked for when anything was decided here. */
-  settle(id: string, charges: () => readonly Charge[]): void
+  settle(entry: LedgerEntry): void
   /** Redis answers again, and knows better. */
   forget(): void
 }
@@ -23,7 +23,7 @@ export interface LocalHold {
   readonly grantedMicros: number
 }
 
-export function createLocalBudgets(): LocalBudgets {
+export function createLocalBudgets(effects: Effects): LocalBudgets {
   const known = new Map<string, number>()
   let book: BudgetBook | undefined
   let held = new Set<string>()
@@ -57,11 +57,11 @@ export function createLocalBudgets(): LocalBudgets {
       held.add(id)
       return started.grow(id, wantedMicros)
     },
-    settle(id, charges) {
+    settle(entry) {
       if (book === undefined) return
-      held.delete(id)
-      book.release(id)
-      book.charge(charges())
+      held.delete(entry.id)
+      book.release(entry.id)
+      book.charge(effects.counters(entry), entry.costMicros ?? 0, countOf(entry))
     },
     forget() {
       book = undefined

@@ -1,18 +1,20 @@
 import { clientScope, counterKey, INSTANCE_SCOPE } from '../../usage/budget.ts'
 import { type Calendar, listDays } from '../../usage/calendar.ts'
-import { addSums, type UsageSums } from '../../usage/charges.ts'
+import type { UsageSums } from '../../usage/charges.ts'
 import type { Currency, LedgerEntry } from '../../usage/ledger-entry.ts'
-import type { LedgerStore, UsageQuery, UsageRow } from '../ledger-store.ts'
+import type { LedgerStore, UsageRow } from '../ledger-store.ts'
 import type { RedisConnection } from '../redis-connection.ts'
-import { budgetKey, entriesKey, parseEntry, usageKey } from './keys.ts'
+import { budgetKey, clientsKey, entriesKey, parseEntry, usageKey } from './keys.ts'
 
 const DAY_MS = 86_400_000
 
 /** Nothing is older. */
 const MAX_DAYS = 800
 
-/** Days that are asked for together. */
-const DAYS_AT_ONCE = 31
+/** Clients that are asked for together. */
+const CLIENTS_AT_ONCE = 500
+
+type Row = Pick<UsageRow, 'key' | 'currency'> & Record<keyof UsageSums, number>
 
 /** The letters of the sums in `scripts.ts`. */
 const SUM_NAMES: Readonly<Record<string, keyof UsageSums>> = {
@@ -61,15 +63,19 @@ export function createReads(
       return { costMicros: Number(costMicros ?? 0), requests: Number(requests ?? 0) }
     },
     async usage(query) {
-      const rows = new Map<string, UsageRow>()
-      const days = boundDays(query.from, query.to)
-      while (days.length > 0) {
-        const asked = days.splice(0, DAYS_AT_ONCE)
-        const found = await Promise.all(
-          asked.map((day) => connection.send((client) => client.hGetAll(usageKey(day)))),
-        )
-        for (const [index, fields] of found.entries()) {
-          addFields(rows, { query, day: asked[index] ?? '', fields })
+      const rows = new Map<string, Row>()
+      for (const day of boundDays(query.from, query.to)) {
+        const clients =
+          query.clientId === undefined ? await listClients(connection, day) : [query.clientId]
+        while (clients.length > 0) {
+          const asked = clients.splice(0, CLIENTS_AT_ONCE)
+          const found = await Promise.all(
+            asked.map((id) => connection.send((client) => client.hGetAll(usageKey(day, id)))),
+          )
+          for (const [index, fields] of found.entries()) {
+            const key = { client: asked[index] ?? '', day, model: undefined }[query.groupBy]
+            addFields(rows, fields, key)
+          }
         }
       }
       return [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
@@ -104,23 +110,24 @@ async function* scanEntries(connection: RedisConnection, day: string): AsyncGene
   } while (cursor !== '0')
 }
 
-interface DayFields {
-  readonly query: UsageQuery
-  readonly day: string
-  readonly fields: Readonly<Record<string, string>>
-}
+const listClients = (connection: RedisConnection, day: string): Promise<string[]> =>
+  connection.send((client) => client.sMembers(clientsKey(day)))
 
-function addFields(rows: Map<string, UsageRow>, { query, day, fields }: DayFields): void {
+/** Adds a client's sums of a day, each to the row of its model when there is no other key. */
+function addFields(
+  rows: Map<string, Row>,
+  fields: Readonly<Record<string, string>>,
+  rowKey: string | undefined,
+): void {
   for (const [field, value] of Object.entries(fields)) {
     const name = SUM_NAMES[field.slice(0, 1)]
     const line: unknown = JSON.parse(field.slice(1))
     if (name === undefined || !Array.isArray(line)) continue
-    const [clientId, model, unit] = line.map(String)
-    if (query.clientId !== undefined && clientId !== query.clientId) continue
-    const key = { client: clientId, model, day }[query.groupBy] ?? ''
-    const currency: Currency = unit === 'USD' ? 'USD' : 'CNY'
-    const rowKey = `${key}\n${currency}`
-    const row = rows.get(rowKey) ?? { key, currency, ...NO_SUMS }
-    rows.set(rowKey, { ...row, ...addSums(row, { ...NO_SUMS, [name]: Number(value) }) })
+    const key = rowKey ?? String(line[0])
+    const currency: Currency = line[1] === 'USD' ? 'USD' : 'CNY'
+    const id = `${key}\n${currency}`
+    const row = rows.get(id) ?? { key, currency, ...NO_SUMS }
+    row[name] += Number(value)
+    rows.set(id, row)
   }
 }

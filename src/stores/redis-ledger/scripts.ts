@@ -95,35 +95,36 @@ return more`)
 
 /**
  * Puts an entry where the one that is expected stands, and adds what follows from it. KEYS reservation, leases,
- * entries of the day, sums of the day, counters of the reservation…, counters that are charged…; ARGV id, entry
- * that is expected, entry, how many counters the reservation has, unit of each, amount of each that is charged,
- * line of the sums, its six sums, lines at most, seconds that entries, sums and counters are kept. Answers the
- * entry that stands there instead, or nothing.
+ * entries of the day, its client's sums of the day, clients of the day, counters of the reservation…, counters that
+ * are charged…; ARGV id, entry that is expected, entry, how many counters the reservation has, unit of each, amount
+ * of each that is charged, client, line of the sums, its six sums, lines at most, seconds that entries, sums and
+ * counters are kept. Answers the entry that stands there instead, or nothing.
  */
 export const ENTER = redisScript(`${PRELUDE}
 local id, limits = ARGV[1], tonumber(ARGV[4])
-local charges = #KEYS - 4 - limits
+local charges = #KEYS - 5 - limits
 local rest = 5 + limits + charges
-release(id, 4, 5, limits)
+release(id, 5, 5, limits)
 local found = redis.call('HGET', KEYS[3], id) or ''
 if found ~= ARGV[2] then return found end
 redis.call('HSET', KEYS[3], id, ARGV[3])
-keep(KEYS[3], ARGV[rest + 8])
+keep(KEYS[3], ARGV[rest + 9])
 for i = 1, charges do
-  redis.call('HINCRBY', KEYS[4 + limits + i], 'spent', ARGV[4 + limits + i])
-  keep(KEYS[4 + limits + i], ARGV[rest + 10])
+  redis.call('HINCRBY', KEYS[5 + limits + i], 'spent', ARGV[4 + limits + i])
+  keep(KEYS[5 + limits + i], ARGV[rest + 11])
 end
-local line = ARGV[rest]
+local line = ARGV[rest + 1]
 if line == '' then return '' end
-if redis.call('HEXISTS', KEYS[4], 'r' .. line) == 0 and redis.call('HLEN', KEYS[4]) >= 6 * ARGV[rest + 7] then
+if redis.call('HEXISTS', KEYS[4], 'r' .. line) == 0 and redis.call('HLEN', KEYS[4]) >= 6 * ARGV[rest + 8] then
   line = cjson.decode(line)
-  line[2] = '(other)'
+  line[1] = '(other)'
   line = cjson.encode(line)
 end
 for i, letter in ipairs({'r', 'i', 'c', 'o', 'm', 'e'}) do
-  redis.call('HINCRBY', KEYS[4], letter .. line, ARGV[rest + i])
+  redis.call('HINCRBY', KEYS[4], letter .. line, ARGV[rest + 1 + i])
 end
-keep(KEYS[4], ARGV[rest + 9])
+redis.call('SADD', KEYS[5], ARGV[rest])
+for i = 4, 5 do keep(KEYS[i], ARGV[rest + 10]) end
 return ''`)
 
 /** Gives a reservation back, for a call that was never made. KEYS as for `OPEN`; ARGV id, unit of each counter. */

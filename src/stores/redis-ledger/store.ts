@@ -1,7 +1,7 @@
 import { KeystowError } from '../../errors.ts'
-import { listLimits, type Opening } from '../../usage/budget.ts'
+import { createLimitLister, type Opening } from '../../usage/budget.ts'
 import { createCalendar } from '../../usage/calendar.ts'
-import { effectOf } from '../../usage/charges.ts'
+import { createEffects } from '../../usage/charges.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
 import { createRedisConnection, type RedisConnectionOptions } from '../redis-connection.ts'
@@ -17,6 +17,9 @@ const LEASE_MS = 30_000
 
 /** Every reservation is renewed in a third of its lease, in so many steps. */
 const STEPS_PER_LEASE_THIRD = 20
+
+/** Far more than a process can serve: past it, somebody opens requests and does not settle them. */
+const MAX_HELD = 100_000
 
 /** How often the reservations of the dead are looked for. */
 const SWEEP_INTERVAL_MS = 5000
@@ -47,8 +50,10 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
   const calendar = createCalendar(options.timeZone)
   const connection = createRedisConnection({ url: options.url, onStateChange })
   const reservations = createReservations({ connection, calendar, leaseMs, now })
-  const entering = createEntering({ connection, calendar, retentionDays })
-  const local = createLocalBudgets()
+  const effects = createEffects(calendar)
+  const listLimits = createLimitLister(calendar)
+  const entering = createEntering({ connection, calendar, effects, retentionDays })
+  const local = createLocalBudgets(effects)
   const held = createRounds<Held>(STEPS_PER_LEASE_THIRD)
   const resending = createResending({ ...options, connection, entering, reservations })
 
@@ -130,7 +135,8 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
       const { id } = reservation
       const known = held.get(id)
       if (known !== undefined) return { isGranted: true, grantedMicros: known.grantedMicros }
-      const limits = listLimits(reservation, calendar)
+      if (held.count() >= MAX_HELD) throw unavailable(new Error('too many requests run'))
+      const limits = listLimits(reservation)
       const one: Held = { reservation, limits, grantedMicros: 0 }
       const opening = await decide(one)
       if (opening.isGranted) held.set(id, { ...one, grantedMicros: opening.grantedMicros })
@@ -152,7 +158,7 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     async settle(entry) {
       const one = held.take(entry.id)
       const stored = toStoredEntry({ ...entry, at: one?.reservation.at ?? entry.at })
-      local.settle(entry.id, () => effectOf(stored, calendar).charges)
+      local.settle(stored)
       try {
         await entering.enter(stored, one?.limits)
       } catch (error) {
@@ -162,7 +168,7 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     },
     correct: (entry, actual) => entering.correct(entry, actual),
     ...createReads(connection, calendar, now),
-    stats: () => ({ inFlight: held.count(), ...resending.stats() }),
+    stats: () => ({ inFlight: held.count(), isDurable: true, ...resending.stats() }),
     isReady: () => connection.isReady(),
     close: () => (closing ??= close()),
   }

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -61,6 +61,7 @@ CREATE TABLE usage_days (
   estimatedRequests INTEGER NOT NULL,
   PRIMARY KEY (day, clientId, model, currency)
 ) WITHOUT ROWID;
+CREATE INDEX usage_days_client ON usage_days (clientId, day);
 PRAGMA user_version = ${SCHEMA_VERSION};`
 
 /** Tables whose rows are carried over from a damaged file as far as they can be read; budgets rest on them. */
@@ -115,6 +116,8 @@ export function isDamage(error: unknown): error is Error {
 }
 
 function openFile(file: string): DatabaseSync {
+  // The files that SQLite makes beside it get the mode of the first.
+  if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
   try {
     database.exec(`

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import type { Calendar } from '../../usage/calendar.ts'
-import { addSums, effectOf, type UsageDelta } from '../../usage/charges.ts'
+import { addSums, createEffects, type UsageDelta } from '../../usage/charges.ts'
 import { ENTRY_FIELDS, entryFromCells, entryToCells } from '../../usage/entry-codec.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { correctEntry } from '../../usage/corrected-entry.ts'
@@ -28,6 +28,7 @@ export function createEntryWriter(
   calendar: Calendar,
   maxUsageRows = MAX_USAGE_ROWS_PER_DAY,
 ): EntryWriter {
+  const effects = createEffects(calendar)
   const places = ENTRY_FIELDS.map(() => '?').join(', ')
   const insert = database.prepare(`INSERT OR IGNORE INTO entries VALUES (${places})`)
   const replace = database.prepare(`INSERT OR REPLACE INTO entries VALUES (${places})`)
@@ -45,7 +46,7 @@ export function createEntryWriter(
   }
 
   function collect(sums: Sums, entry: LedgerEntry, former?: LedgerEntry): void {
-    const { charges, usage } = effectOf(entry, calendar, former)
+    const { charges, usage } = effects.of(entry, former)
     for (const { counterKey, periodKey, amount } of charges) {
       const sum = sums.counters.get(counterKey)
       if (sum === undefined) sums.counters.set(counterKey, { period: periodKey, amount })

@@ -8,10 +8,10 @@ const MAX_BACKLOG_CHARS = 16 * 1024 * 1024
 
 /** Takes records and writes those of one turn of the event loop together. */
 export interface Journal {
-  /** False when it is not taken, because what could not be written fills the memory set aside for it. */
-  append(record: string): boolean
+  /** False when it is not taken, because what could not be written fills the memory set aside for it; unless it must. */
+  append(record: string, isForced?: boolean): boolean
   /** Resolves when what was appended is written, or is held back while nothing can be. */
-  written(): Promise<void>
+  written(): Promise<void> | undefined
   /** Writes now what was appended. */
   flush(): void
   position(): Position
@@ -63,8 +63,8 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   return {
-    append(record) {
-      if (chars > maxBacklogChars) return false
+    append(record, isForced = false) {
+      if (chars > maxBacklogChars && !isForced) return false
       records.push(record)
       chars += record.length
       if (turn === undefined) {
@@ -73,7 +73,7 @@ export function createJournal(options: JournalOptions): Journal {
       }
       return true
     },
-    written: async () => turn?.promise,
+    written: () => turn?.promise,
     flush: endTurn,
     position: () => sink.position(),
     removeBefore: (segment) => sink.removeBefore(segment),

@@ -52,10 +52,10 @@ export function createQueries(database: DatabaseSync): LedgerQueries {
              sum(inputTokens) AS inputTokens, sum(cachedTokens) AS cachedTokens,
              sum(outputTokens) AS outputTokens, sum(costMicros) AS costMicros,
              sum(estimatedRequests) AS estimatedRequests
-           FROM usage_days WHERE day BETWEEN ? AND ? AND (? IS NULL OR clientId = ?)
+           FROM usage_days WHERE ${clientId === undefined ? '' : 'clientId = ? AND'} day BETWEEN ? AND ?
            GROUP BY key, currency ORDER BY key, currency`,
         )
-        .all(from, to, clientId ?? null, clientId ?? null)
+        .all(...(clientId === undefined ? [] : [clientId]), from, to)
       return rows.map((row): UsageRow => ({
         key: String(row['key']),
         currency: row['currency'] === 'USD' ? 'USD' : 'CNY',

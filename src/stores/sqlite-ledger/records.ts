@@ -28,7 +28,5 @@ export function parseRecord(line: string): JournalRecord | undefined {
 }
 
 function formatRecord(tag: string, entry: LedgerEntry): string {
-  const cells = entryToCells(entry)
-  cells.unshift(tag)
-  return `${JSON.stringify(cells)}\n`
+  return `["${tag}",${JSON.stringify(entryToCells(entry)).slice(1)}\n`
 }

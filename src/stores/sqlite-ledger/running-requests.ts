@@ -1,4 +1,4 @@
-import type { Reservation } from '../../usage/budget.ts'
+import type { Estimate, Reservation } from '../../usage/budget.ts'
 import { lostEntryOf } from '../../usage/lost-entry.ts'
 import { createRounds } from '../rounds.ts'
 import type { Journal } from './journal.ts'
@@ -11,7 +11,7 @@ interface RunningRequest {
   readonly reservation: Reservation
   grantedMicros: number
   /** What the journal has of it. */
-  noted: string
+  noted: number
   /** Where the journal has it. */
   segment: number
 }
@@ -37,20 +37,21 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
   let roundSegment = 0
   let neededSegment = 0
 
-  function write(request: RunningRequest): boolean {
-    request.noted = fingerprint(request.reservation)
+  function write(request: RunningRequest, estimate = request.reservation.estimate()): boolean {
+    request.noted = progressOf(estimate)
     request.segment = journal.position().segment
-    return journal.append(formatRunning(lostEntryOf(request.reservation, now())))
+    return journal.append(formatRunning(lostEntryOf(request.reservation, now(), estimate)))
   }
 
   function visit(request: RunningRequest): void {
+    const estimate = request.reservation.estimate()
     const isOld = request.segment < roundSegment
-    if (isOld || request.noted !== fingerprint(request.reservation)) write(request)
+    if (isOld || request.noted !== progressOf(estimate)) write(request, estimate)
   }
 
   return {
     add(reservation, grantedMicros) {
-      const request = { reservation, grantedMicros, noted: '', segment: 0 }
+      const request = { reservation, grantedMicros, noted: 0, segment: 0 }
       const isWritten = write(request)
       if (isWritten) requests.set(reservation.id, request)
       return isWritten
@@ -74,8 +75,8 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
   }
 }
 
-function fingerprint(reservation: Reservation): string {
-  const { costMicros, inputTokens, outputTokens, images, characters, audioMs } =
-    reservation.estimate()
-  return [costMicros, inputTokens, outputTokens, images, characters, audioMs].join()
+/** Grows with whatever is used, and changes in no other way. */
+function progressOf({ costMicros = 0, ...used }: Estimate): number {
+  const { inputTokens, outputTokens, images, characters, audioMs } = used
+  return costMicros + inputTokens + outputTokens + images + characters + audioMs
 }

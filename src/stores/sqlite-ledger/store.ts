@@ -4,11 +4,11 @@ import {
   counterKey,
   INSTANCE_SCOPE,
   type Limit,
-  listLimits,
+  createLimitLister,
 } from '../../usage/budget.ts'
 import { createBudgetBook } from '../../usage/budget-book.ts'
 import { createCalendar } from '../../usage/calendar.ts'
-import { effectOf } from '../../usage/charges.ts'
+import { countOf, createEffects } from '../../usage/charges.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
@@ -21,6 +21,9 @@ import { createRunningRequests } from './running-requests.ts'
 
 /** How often what was written is handed to the worker, which enters the requests of this time together. */
 const STEP_MS = 100
+
+/** Far more than a process can serve: past it, somebody opens requests and does not settle them. */
+const MAX_RUNNING = 100_000
 
 interface SqliteLedgerStoreOptions {
   /** Where the ledger is kept; absent keeps it in memory, for as long as the process lives. */
@@ -48,6 +51,8 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
   const { folder, onNotice, now = Date.now } = options
   const lock = folder === undefined ? undefined : takeFolder(folder)
   const calendar = createCalendar(options.timeZone)
+  const effects = createEffects(calendar)
+  const listLimits = createLimitLister(calendar)
   const book = createBudgetBook()
   const lost = folder === undefined ? [] : findLost(folder)
   let isBookStale = false
@@ -124,8 +129,9 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
     async open(reservation) {
       const opened = running.get(reservation.id)
       if (opened !== undefined) return { isGranted: true, grantedMicros: opened.grantedMicros }
-      const limits = listLimits(reservation, calendar)
-      await know(limits)
+      if (running.count() >= MAX_RUNNING) throw unavailable(new Error('too many requests run'))
+      const limits = listLimits(reservation)
+      if (book.missing(limits).length > 0) await know(limits)
       const opening = book.reserve(reservation.id, limits, reservation)
       if (!opening.isGranted) return opening
       const isKept = running.add(reservation, opening.grantedMicros)
@@ -145,11 +151,12 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
       const opened = running.take(entry.id)
       book.release(entry.id)
       const stored = toStoredEntry({ ...entry, at: opened?.reservation.at ?? entry.at })
-      if (!journal.append(formatSettled(stored))) droppedEntries++
-      const { charges } = effectOf(stored, calendar)
-      if (opened !== undefined) book.charge(charges)
+      // What was opened is in the journal, and its end must follow: there are no more of them than run.
+      if (!journal.append(formatSettled(stored), opened !== undefined)) droppedEntries++
+      const [costMicros, count] = [stored.costMicros ?? 0, countOf(stored)]
+      if (opened !== undefined) book.charge(effects.counters(stored), costMicros, count)
       // Only the database can tell whether it was there before.
-      else if (charges.length > 0) isBookStale = true
+      else if (costMicros + count > 0) isBookStale = true
       await journal.written()
     },
     async correct({ id, at }, actual) {
@@ -165,7 +172,12 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
     },
     usage: (query) => pipeline.ask({ name: 'usage', args: [query] }),
     entries: (query) => readPages(query, (page) => pipeline.ask({ name: 'entries', args: [page] })),
-    stats: () => ({ inFlight: running.count(), lagMs: pipeline.lagMs(), droppedEntries }),
+    stats: () => ({
+      inFlight: running.count(),
+      lagMs: pipeline.lagMs(),
+      droppedEntries,
+      isDurable: folder !== undefined,
+    }),
     isReady: () => pipeline.isReady(),
     close: () => (closing ??= close()),
   }
