@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { createClient } from '@redis/client'
 
 /**
- * A command that takes longer counts as a connection that is dead: requests wait for it. The client's own timeout
- * ends when the command is written, and its socket timeout begins anew with every write.
+ * A connection on which something waits and nothing is answered for so long is dead: requests wait for it. The
+ * client's own timeout ends when a command is written, and its socket timeout begins anew with every write.
  */
-const COMMAND_TIMEOUT_MS = 1000
+const SILENCE_TIMEOUT_MS = 1000
 const CONNECT_TIMEOUT_MS = 1000
 const MAX_RECONNECT_DELAY_MS = 1000
 
@@ -48,6 +48,7 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   const { url, onStateChange } = options
   let lastError: Error | undefined
   let isClosed = false
+  let answers = 0
   let handshake: NodeJS.Timeout | undefined
   let client = start()
 
@@ -84,17 +85,26 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
     dead.destroy()
   }
 
+  function watchSilence(asked: RedisClient): NodeJS.Timeout {
+    let seen = answers
+    return setInterval(() => {
+      // An event loop that was held up has answers to read before it may judge.
+      setImmediate(() => {
+        if (answers === seen) giveUp(asked, new Error('Redis does not answer'))
+        seen = answers
+      })
+    }, SILENCE_TIMEOUT_MS)
+  }
+
   async function send<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
     const asked = client
     if (!asked.isReady) throw lastError ?? new Error('Redis is not connected')
-    const timer = setTimeout(
-      () => giveUp(asked, new Error(`Redis did not answer in ${COMMAND_TIMEOUT_MS} ms`)),
-      COMMAND_TIMEOUT_MS,
-    )
+    const watch = watchSilence(asked)
     try {
       return await command(asked)
     } finally {
-      clearTimeout(timer)
+      answers++
+      clearInterval(watch)
     }
   }
 

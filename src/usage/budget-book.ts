@@ -1,5 +1,5 @@
 import { grantOf, type Limit, needOf, type Opening, type Reservation } from './budget.ts'
-import type { CounterKeys } from './charges.ts'
+import type { CounterKeys } from './counter-keys.ts'
 
 /** Counters kept at once; past it those that nobody holds are forgotten, and asked for again when they are needed. */
 const MAX_TALLIES = 100_000
@@ -129,8 +129,8 @@ export function createBudgetBook(maxTallies = MAX_TALLIES): BudgetBook {
     },
     charge(keys, costMicros, requests) {
       if (tallies.size === 0) return
-      for (const { counterKey } of keys.money) add(counterKey, costMicros)
-      for (const { counterKey } of keys.requests) add(counterKey, requests)
+      for (const counterKey of keys.money) add(counterKey, costMicros)
+      for (const counterKey of keys.requests) add(counterKey, requests)
     },
     trim() {
       if (tallies.size <= maxTallies) return

@@ -1,13 +1,6 @@
 import { clientScope, counterKey, INSTANCE_SCOPE } from './budget.ts'
-import type { Calendar, Period } from './calendar.ts'
+import type { Calendar } from './calendar.ts'
 import type { Currency, LedgerEntry } from './ledger-entry.ts'
-
-/** What an entry, or its correction, adds to one counter. */
-export interface Charge {
-  readonly counterKey: string
-  readonly periodKey: string
-  readonly amount: number
-}
 
 /** What entries add up to. */
 export interface UsageSums {
@@ -27,78 +20,44 @@ export interface UsageDelta extends UsageSums {
   readonly currency: Currency
 }
 
-export interface EntryEffect {
-  readonly charges: readonly Charge[]
-  /** Undefined when there is nothing to add up: the request was refused. */
-  readonly usage: UsageDelta | undefined
+/** What a line adds to one counter. */
+export interface Charge {
+  readonly counterKey: string
+  readonly periodKey: string
+  readonly amount: number
 }
 
-/** Tells what an entry changes elsewhere: the counters of budgets and the sums of its day. */
-export interface Effects {
-  /** A former version of the entry is taken back. */
-  of(entry: LedgerEntry, former?: LedgerEntry): EntryEffect
-  /** The counters that entries of this client and moment are charged to. */
-  counters(entry: Pick<LedgerEntry, 'at' | 'clientId' | 'currency'>): CounterKeys
+/** What an entry adds to the sums of its day; a former version of it is taken back. */
+export function lineOf(entry: LedgerEntry, calendar: Calendar, former?: LedgerEntry): UsageDelta {
+  const { at, clientId, model, currency } = entry
+  const sums = sumsOf(entry)
+  const added = former === undefined ? sums : addSums(sums, sumsOf(former), -1)
+  return { day: calendar.day(at).key, clientId, model, currency, ...added }
 }
 
-export interface CounterKeys {
-  readonly money: readonly CounterKey[]
-  readonly requests: readonly CounterKey[]
-}
+/** A request that was refused adds nothing. */
+export const isEmpty = (sums: UsageSums): boolean =>
+  sums.requests === 0 &&
+  sums.costMicros === 0 &&
+  sums.inputTokens === 0 &&
+  sums.cachedTokens === 0 &&
+  sums.outputTokens === 0 &&
+  sums.estimatedRequests === 0
 
-type CounterKey = Omit<Charge, 'amount'>
-
-/** Clients whose counters are remembered at once. */
-const MAX_REMEMBERED = 10_000
-
-export function createEffects(calendar: Calendar): Effects {
-  const remembered = new Map<string, RememberedKeys>()
-
-  function counters({ at, clientId, currency }: Parameters<Effects['counters']>[0]): CounterKeys {
-    const [day, month] = [calendar.day(at), calendar.month(at)]
-    const found = remembered.get(clientId)
-    const isSame = found?.day === day && found.month === month && found.currency === currency
-    if (isSame) return found.keys
-    const list = (unit: Currency | 'requests'): CounterKey[] =>
-      [month.key, day.key].flatMap((periodKey) =>
-        [INSTANCE_SCOPE, clientScope(clientId)].map((scope) => ({
-          counterKey: counterKey(unit, periodKey, scope),
-          periodKey,
-        })),
-      )
-    const keys = { money: list(currency), requests: list('requests') }
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    remembered.set(clientId, { day, month, currency, keys })
-    return keys
-  }
-
-  return {
-    counters,
-    of(entry, former) {
-      const { at, clientId, model, currency } = entry
-      const sums = sumsOf(entry)
-      const usage = former === undefined ? sums : addSums(sums, sumsOf(former), -1)
-      const keys = counters(entry)
-      const charge = (list: readonly CounterKey[], amount: number): Charge[] =>
-        amount === 0 ? [] : list.map((key) => ({ ...key, amount }))
-      const isNothing = Object.values(usage).every((sum) => sum === 0)
-      const line = { day: calendar.day(at).key, clientId, model, currency, ...usage }
-      return {
-        charges: [
-          ...charge(keys.money, usage.costMicros),
-          ...charge(keys.requests, usage.requests),
-        ],
-        usage: isNothing ? undefined : line,
+/** What a line, of one entry or of many, adds to the counters of budgets. */
+export function chargesOf(line: UsageDelta): Charge[] {
+  const charges: Charge[] = []
+  for (const periodKey of [line.day.slice(0, 7), line.day]) {
+    for (const scope of [INSTANCE_SCOPE, clientScope(line.clientId)]) {
+      const add = (unit: Currency | 'requests', amount: number): void => {
+        if (amount === 0) return
+        charges.push({ counterKey: counterKey(unit, periodKey, scope), periodKey, amount })
       }
-    },
+      add(line.currency, line.costMicros)
+      add('requests', line.requests)
+    }
   }
-}
-
-interface RememberedKeys {
-  readonly day: Period
-  readonly month: Period
-  readonly currency: Currency
-  readonly keys: CounterKeys
+  return charges
 }
 
 /** A refused request used nothing, and counts against no quota. */

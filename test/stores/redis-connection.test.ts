@@ -38,11 +38,21 @@ describe.skipIf(redisServer === undefined)('a connection to Redis', () => {
     const results = await Promise.allSettled(asked)
     expect(results.map(({ status }) => status)).toEqual(Array(3).fill('rejected'))
     expect(connection.isReady()).toBe(false)
-    await expect(connection.send((client) => client.get('a'))).rejects.toThrow('did not answer')
+    await expect(connection.send((client) => client.get('a'))).rejects.toThrow('does not answer')
     wire.restore()
     await expect.poll(() => connection.isReady(), POLL).toBe(true)
     expect(await connection.send((client) => client.get('a'))).toBe(null)
     expect(states).toEqual([true, false, ...states.slice(2)])
+  })
+
+  it('is kept while it answers, however many wait for it', async () => {
+    const { url } = await start()
+    const { connection, states } = await connect(url)
+    const waits = [0.6, 0.6, 0.6].map((seconds) =>
+      connection.send((client) => client.blPop('nothing', seconds)),
+    )
+    expect(await Promise.all(waits)).toEqual([null, null, null])
+    expect(states).toEqual([true])
   })
 
   it('runs scripts that Redis has forgotten', async () => {

@@ -10,7 +10,6 @@ import { createReads } from '../../src/stores/redis-ledger/reads.ts'
 import { createReservations } from '../../src/stores/redis-ledger/reservations.ts'
 import { createLimitLister } from '../../src/usage/budget.ts'
 import { createCalendar } from '../../src/usage/calendar.ts'
-import { createEffects } from '../../src/usage/charges.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { makeEntry, makeReservation, moneyCap, NOON } from '../helpers/ledger.ts'
 import { redisServer, startRedis } from '../helpers/redis.ts'
@@ -19,7 +18,6 @@ const DAY_S = 86_400
 const MONTH = { from: '2026-10-01', to: '2026-10-31' }
 
 const calendar = createCalendar('UTC')
-const effects = createEffects(calendar)
 
 async function connect(): Promise<RedisConnection> {
   const { url } = await startRedis()
@@ -32,7 +30,7 @@ async function connect(): Promise<RedisConnection> {
 describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
   it('keeps nothing for ever but what is in flight', async () => {
     const connection = await connect()
-    const entering = createEntering({ connection, calendar, effects, retentionDays: 30 })
+    const entering = createEntering({ connection, calendar, retentionDays: 30 })
     const reservations = createReservations({
       connection,
       calendar,
@@ -74,7 +72,6 @@ describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
     const entering = createEntering({
       connection,
       calendar,
-      effects,
       retentionDays: 30,
       maxUsageRows: 3,
     })
@@ -102,7 +99,7 @@ describe.skipIf(redisServer === undefined)('a ledger in Redis', () => {
 
   it('adds up amounts that have more digits than a Lua number prints', async () => {
     const connection = await connect()
-    const entering = createEntering({ connection, calendar, effects, retentionDays: 30 })
+    const entering = createEntering({ connection, calendar, retentionDays: 30 })
     const costMicros = 1_234_567_890_123_456
     await entering.enter(makeEntry(makeReservation(), costMicros))
     await entering.enter(makeEntry(makeReservation(), 1))

@@ -1,5 +1,5 @@
 import type { Calendar } from '../../usage/calendar.ts'
-import type { EntryEffect, Effects } from '../../usage/charges.ts'
+import { chargesOf, isEmpty, lineOf, type UsageDelta } from '../../usage/charges.ts'
 import { correctEntry } from '../../usage/corrected-entry.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { supersedes } from '../../usage/lost-entry.ts'
@@ -31,7 +31,6 @@ const MAX_USAGE_ROWS = 1000
 interface EnteringOptions {
   readonly connection: RedisConnection
   readonly calendar: Calendar
-  readonly effects: Effects
   readonly retentionDays: number
   readonly maxUsageRows?: number
 }
@@ -51,13 +50,14 @@ interface Replacement {
 }
 
 export function createEntering(options: EnteringOptions): Entering {
-  const { connection, calendar, effects, retentionDays, maxUsageRows = MAX_USAGE_ROWS } = options
+  const { connection, calendar, retentionDays, maxUsageRows = MAX_USAGE_ROWS } = options
 
   /** Resolves with what stands there when that is not what was expected. */
   async function replace({ entry, limits, expected }: Replacement): Promise<string> {
     const former = expected === '' ? undefined : parseEntry(expected)
-    const { charges, usage } = effects.of(entry, former)
-    const day = calendar.day(entry.at).key
+    const line = lineOf(entry, calendar, former)
+    const charges = chargesOf(line)
+    const { day } = line
     const keys = [
       reservationKey(entry.id),
       LEASES_KEY,
@@ -77,7 +77,7 @@ export function createEntering(options: EnteringOptions): Entering {
         ...limits.map(({ unit }) => unit),
         ...charges.map(({ amount }) => String(amount)),
         entry.clientId,
-        ...formatUsage(usage),
+        ...formatLine(line),
         String(maxUsageRows),
         String((retentionDays + 1) * DAY_S),
         String(SUMS_RETENTION_S),
@@ -116,13 +116,10 @@ export function createEntering(options: EnteringOptions): Entering {
   }
 }
 
-function formatUsage(usage: EntryEffect['usage']): string[] {
-  if (usage === undefined) return ['', '0', '0', '0', '0', '0', '0']
-  const { requests, inputTokens, cachedTokens, outputTokens, costMicros, estimatedRequests } = usage
-  return [
-    JSON.stringify([usage.model, usage.currency]),
-    ...[requests, inputTokens, cachedTokens, outputTokens, costMicros, estimatedRequests].map(
-      String,
-    ),
-  ]
+/** The name of a line, empty when nothing is added, and its six sums. */
+function formatLine(line: UsageDelta): string[] {
+  const { requests, inputTokens, cachedTokens, outputTokens, costMicros, estimatedRequests } = line
+  const sums = [requests, inputTokens, cachedTokens, outputTokens, costMicros, estimatedRequests]
+  const name = isEmpty(line) ? '' : JSON.stringify([line.model, line.currency])
+  return [name, ...sums.map(String)]
 }

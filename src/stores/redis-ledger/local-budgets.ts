@@ -1,6 +1,7 @@
 import { type BudgetBook, createBudgetBook } from '../../usage/budget-book.ts'
 import type { Limit, Opening, Reservation } from '../../usage/budget.ts'
-import { countOf, type Effects } from '../../usage/charges.ts'
+import { countOf } from '../../usage/charges.ts'
+import type { FindCounterKeys } from '../../usage/counter-keys.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 
 /** Counters whose last known value is remembered. */
@@ -23,7 +24,7 @@ export interface LocalHold {
   readonly grantedMicros: number
 }
 
-export function createLocalBudgets(effects: Effects): LocalBudgets {
+export function createLocalBudgets(findCounterKeys: FindCounterKeys): LocalBudgets {
   const known = new Map<string, number>()
   let book: BudgetBook | undefined
   let held = new Set<string>()
@@ -61,7 +62,7 @@ export function createLocalBudgets(effects: Effects): LocalBudgets {
       if (book === undefined) return
       held.delete(entry.id)
       book.release(entry.id)
-      book.charge(effects.counters(entry), entry.costMicros ?? 0, countOf(entry))
+      book.charge(findCounterKeys(entry), entry.costMicros ?? 0, countOf(entry))
     },
     forget() {
       book = undefined

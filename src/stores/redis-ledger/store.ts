@@ -1,7 +1,7 @@
 import { KeystowError } from '../../errors.ts'
 import { createLimitLister, type Opening } from '../../usage/budget.ts'
 import { createCalendar } from '../../usage/calendar.ts'
-import { createEffects } from '../../usage/charges.ts'
+import { createCounterKeys } from '../../usage/counter-keys.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
 import { createRedisConnection, type RedisConnectionOptions } from '../redis-connection.ts'
@@ -50,10 +50,9 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
   const calendar = createCalendar(options.timeZone)
   const connection = createRedisConnection({ url: options.url, onStateChange })
   const reservations = createReservations({ connection, calendar, leaseMs, now })
-  const effects = createEffects(calendar)
   const listLimits = createLimitLister(calendar)
-  const entering = createEntering({ connection, calendar, effects, retentionDays })
-  const local = createLocalBudgets(effects)
+  const entering = createEntering({ connection, calendar, retentionDays })
+  const local = createLocalBudgets(createCounterKeys(calendar))
   const held = createRounds<Held>(STEPS_PER_LEASE_THIRD)
   const resending = createResending({ ...options, connection, entering, reservations })
 

@@ -1,7 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import type { Calendar } from '../../usage/calendar.ts'
-import { addSums, createEffects, type UsageDelta } from '../../usage/charges.ts'
+import {
+  addSums,
+  type Charge,
+  chargesOf,
+  isEmpty,
+  lineOf,
+  type UsageDelta,
+} from '../../usage/charges.ts'
 import { ENTRY_FIELDS, entryFromCells, entryToCells } from '../../usage/entry-codec.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { correctEntry } from '../../usage/corrected-entry.ts'
@@ -18,17 +25,11 @@ export interface EntryWriter {
   correct(entry: Pick<LedgerEntry, 'id' | 'at'>, actual: Actual): boolean
 }
 
-interface Sums {
-  readonly counters: Map<string, { readonly period: string; amount: number }>
-  readonly usage: UsageDelta[]
-}
-
 export function createEntryWriter(
   database: DatabaseSync,
   calendar: Calendar,
   maxUsageRows = MAX_USAGE_ROWS_PER_DAY,
 ): EntryWriter {
-  const effects = createEffects(calendar)
   const places = ENTRY_FIELDS.map(() => '?').join(', ')
   const insert = database.prepare(`INSERT OR IGNORE INTO entries VALUES (${places})`)
   const replace = database.prepare(`INSERT OR REPLACE INTO entries VALUES (${places})`)
@@ -45,37 +46,27 @@ export function createEntryWriter(
     return Array.isArray(cells) ? entryFromCells(cells) : undefined
   }
 
-  function collect(sums: Sums, entry: LedgerEntry, former?: LedgerEntry): void {
-    const { charges, usage } = effects.of(entry, former)
-    for (const { counterKey, periodKey, amount } of charges) {
-      const sum = sums.counters.get(counterKey)
-      if (sum === undefined) sums.counters.set(counterKey, { period: periodKey, amount })
-      else sum.amount += amount
-    }
-    if (usage !== undefined) sums.usage.push(usage)
-  }
-
-  function enterOne(sums: Sums, entry: LedgerEntry): void {
+  /** What it adds; undefined when it was there before. */
+  function enterOne(entry: LedgerEntry): UsageDelta | undefined {
     const isNew = insert.run(...toColumns(entry)).changes === 1
-    if (isNew) return collect(sums, entry)
+    if (isNew) return lineOf(entry, calendar)
     const former = findEntry(entry)
-    if (former === undefined || !supersedes(entry, former)) return
+    if (former === undefined || !supersedes(entry, former)) return undefined
     replace.run(...toColumns(entry))
-    collect(sums, entry, former)
+    return lineOf(entry, calendar, former)
   }
 
-  function addUp({ counters, usage }: Sums): void {
-    for (const [key, { period, amount }] of counters) addCounter.run(key, period, amount)
-    for (const delta of mergeUsage(usage)) addUsage(delta)
+  function addUp(added: readonly (UsageDelta | undefined)[]): void {
+    const lines = mergeLines(added)
+    for (const line of lines) addUsage(line)
+    for (const charge of mergeCharges(lines)) {
+      addCounter.run(charge.counterKey, charge.periodKey, charge.amount)
+    }
   }
 
   return {
     enter(entries) {
-      inTransaction(database, () => {
-        const sums: Sums = { counters: new Map(), usage: [] }
-        for (const entry of entries) enterOne(sums, entry)
-        addUp(sums)
-      })
+      inTransaction(database, () => addUp(entries.map(enterOne)))
     },
     correct(named, actual) {
       return inTransaction(database, () => {
@@ -83,9 +74,7 @@ export function createEntryWriter(
         if (former?.isEstimated !== true) return false
         const corrected = correctEntry(former, actual)
         replace.run(...toColumns(corrected))
-        const sums: Sums = { counters: new Map(), usage: [] }
-        collect(sums, corrected, former)
-        addUp(sums)
+        addUp([lineOf(corrected, calendar, former)])
         return true
       })
     },
@@ -134,12 +123,22 @@ function createUsageAdder(database: DatabaseSync, maxRows: number): (delta: Usag
 }
 
 /** One statement a line, however many entries of a batch belong to it. */
-function mergeUsage(deltas: readonly UsageDelta[]): Iterable<UsageDelta> {
+function mergeLines(added: readonly (UsageDelta | undefined)[]): UsageDelta[] {
   const merged = new Map<string, UsageDelta>()
-  for (const delta of deltas) {
-    const key = JSON.stringify([delta.day, delta.clientId, delta.model, delta.currency])
+  for (const line of added) {
+    if (line === undefined || isEmpty(line)) continue
+    const key = `${line.day}${line.currency}${line.clientId}\n${line.model}`
     const sum = merged.get(key)
-    merged.set(key, sum === undefined ? delta : { ...delta, ...addSums(sum, delta) })
+    merged.set(key, sum === undefined ? line : { ...line, ...addSums(sum, line) })
+  }
+  return [...merged.values()]
+}
+
+function mergeCharges(lines: readonly UsageDelta[]): Iterable<Charge> {
+  const merged = new Map<string, Charge>()
+  for (const charge of lines.flatMap(chargesOf)) {
+    const amount = merged.get(charge.counterKey)?.amount ?? 0
+    merged.set(charge.counterKey, { ...charge, amount: amount + charge.amount })
   }
   return merged.values()
 }

@@ -15,7 +15,7 @@ export interface Journal {
   /** Writes now what was appended. */
   flush(): void
   position(): Position
-  removeBefore(segment: number): void
+  removeBefore(segment: number): Promise<void>
   isFailing(): boolean
   close(): void
 }

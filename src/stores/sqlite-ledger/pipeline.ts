@@ -83,7 +83,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function removeBefore(segment: number): void {
-    if (!journal.isFailing()) journal.removeBefore(Math.min(segment, entered.segment))
+    if (journal.isFailing()) return
+    // What cannot be removed is read again by the next process, and not entered again.
+    journal.removeBefore(Math.min(segment, entered.segment)).catch(() => {})
   }
 
   const isIdle = (): boolean => handedOver.length === 0 && !journal.isFailing()
@@ -104,7 +106,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (journal.isFailing()) onNotice(LOST_AT_CLOSE)
       handOver()
       await link.call({ name: 'close', args: [] }).catch(() => {})
-      if (!isNeeded && isIdle()) journal.removeBefore(sink.position().segment + 1)
+      if (!isNeeded && isIdle()) await journal.removeBefore(sink.position().segment + 1)
       await link.stop()
     },
   }
@@ -152,7 +154,7 @@ function createTextSink(link: () => WorkerLink): JournalSink {
       link().send({ type: 'text', text, position: { segment: 0, offset } })
     },
     position: () => ({ segment: 0, offset }),
-    removeBefore() {},
+    removeBefore: async () => {},
     close() {},
   }
 }

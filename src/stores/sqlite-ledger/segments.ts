@@ -1,4 +1,5 @@
-import { closeSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** A segment that is this long is followed by a new one. */
@@ -17,8 +18,8 @@ export interface JournalSink {
   /** Writes all of it or throws. */
   write(text: string): void
   position(): Position
-  /** Removes what stands before this segment. */
-  removeBefore(segment: number): void
+  /** Removes what stands before this segment, away from the event loop: files of this length take milliseconds. */
+  removeBefore(segment: number): Promise<void>
   close(): void
 }
 
@@ -43,6 +44,7 @@ export function createSegmentSink(folder: string, segmentBytes = SEGMENT_BYTES):
   let file: number | undefined
   let offset = 0
   let isTorn = false
+  let removedBefore = 0
 
   /** A full disk may have taken a part of the last line: it is closed, and readers leave it out. */
   function write(text: string): void {
@@ -70,10 +72,11 @@ export function createSegmentSink(folder: string, segmentBytes = SEGMENT_BYTES):
       write(text)
     },
     position: () => ({ segment, offset }),
-    removeBefore(before) {
-      for (const found of listSegments(folder)) {
-        if (found < before) rmSync(segmentFile(folder, found), { force: true })
-      }
+    async removeBefore(before) {
+      if (before <= removedBefore) return
+      removedBefore = before
+      const old = listSegments(folder).filter((found) => found < before)
+      await Promise.all(old.map((found) => rm(segmentFile(folder, found), { force: true })))
     },
     close() {
       if (file !== undefined) closeSync(file)

@@ -8,7 +8,8 @@ import {
 } from '../../usage/budget.ts'
 import { createBudgetBook } from '../../usage/budget-book.ts'
 import { createCalendar } from '../../usage/calendar.ts'
-import { countOf, createEffects } from '../../usage/charges.ts'
+import { countOf } from '../../usage/charges.ts'
+import { createCounterKeys } from '../../usage/counter-keys.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
@@ -51,7 +52,7 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
   const { folder, onNotice, now = Date.now } = options
   const lock = folder === undefined ? undefined : takeFolder(folder)
   const calendar = createCalendar(options.timeZone)
-  const effects = createEffects(calendar)
+  const findCounterKeys = createCounterKeys(calendar)
   const listLimits = createLimitLister(calendar)
   const book = createBudgetBook()
   const lost = folder === undefined ? [] : findLost(folder)
@@ -154,7 +155,7 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
       // What was opened is in the journal, and its end must follow: there are no more of them than run.
       if (!journal.append(formatSettled(stored), opened !== undefined)) droppedEntries++
       const [costMicros, count] = [stored.costMicros ?? 0, countOf(stored)]
-      if (opened !== undefined) book.charge(effects.counters(stored), costMicros, count)
+      if (opened !== undefined) book.charge(findCounterKeys(stored), costMicros, count)
       // Only the database can tell whether it was there before.
       else if (costMicros + count > 0) isBookStale = true
       await journal.written()
