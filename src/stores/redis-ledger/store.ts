@@ -1,5 +1,4 @@
-import { KeystowError } from '../../errors.ts'
-import { createLimitLister, type Opening } from '../../usage/budget.ts'
+import { createLimitLister } from '../../usage/budget.ts'
 import { createCalendar } from '../../usage/calendar.ts'
 import { createCounterKeys } from '../../usage/counter-keys.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
@@ -7,6 +6,7 @@ import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
 import { createRedisConnection, type RedisConnectionOptions } from '../redis-connection.ts'
 import { createRounds } from '../rounds.ts'
 import { createEntering } from './entering.ts'
+import { createGranting } from './granting.ts'
 import { createLocalBudgets } from './local-budgets.ts'
 import { createReads } from './reads.ts'
 import { createResending } from './resending.ts'
@@ -17,9 +17,6 @@ const LEASE_MS = 30_000
 
 /** Every reservation is renewed in a third of its lease, in so many steps. */
 const STEPS_PER_LEASE_THIRD = 20
-
-/** Far more than a process can serve: past it, somebody opens requests and does not settle them. */
-const MAX_HELD = 100_000
 
 /** How often the reservations of the dead are looked for. */
 const SWEEP_INTERVAL_MS = 5000
@@ -96,64 +93,16 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     await connection.close()
   }
 
-  async function decide(one: Held): Promise<Opening> {
-    const { reservation, limits } = one
-    try {
-      const { opening, spent } = await reservations.open(reservation, limits)
-      local.remember(limits, spent)
-      return opening
-    } catch (cause) {
-      onFailure(cause)
-      const isFree = limits.length === 0
-      const opening = isFree || mode === 'open' ? local.open(reservation, limits) : undefined
-      // It may have been granted all the same, with the answer lost on the way.
-      if (opening?.isGranted !== true) resending.release(one)
-      if (opening === undefined) throw unavailable(cause)
-      return opening
-    }
-  }
-
-  /** One after the other: each tells Redis what its holder was granted before. */
-  async function growNow(one: Held, wantedMicros: number): Promise<number> {
-    const { id } = one.reservation
-    if (held.get(id) !== one) return 0
-    let granted
-    try {
-      granted = await reservations.hold(one, wantedMicros)
-    } catch (cause) {
-      onFailure(cause)
-      if (mode === 'closed' && one.limits.length > 0) throw unavailable(cause)
-      granted = local.grow({ ...one, id }, wantedMicros)
-    }
-    one.grantedMicros += granted
-    return granted
-  }
-
   return {
-    async open(reservation) {
-      const { id } = reservation
-      const known = held.get(id)
-      if (known !== undefined) return { isGranted: true, grantedMicros: known.grantedMicros }
-      if (held.count() >= MAX_HELD) throw unavailable(new Error('too many requests run'))
-      const limits = listLimits(reservation)
-      const one: Held = { reservation, limits, grantedMicros: 0 }
-      const opening = await decide(one)
-      if (opening.isGranted) held.set(id, { ...one, grantedMicros: opening.grantedMicros })
-      return opening
-    },
-    async grow(id, wantedMicros) {
-      const one = held.get(id)
-      if (one === undefined) return 0
-      const growth = (one.growth ?? Promise.resolve(0))
-        .catch(() => 0)
-        .then(() => growNow(one, wantedMicros))
-      one.growth = growth
-      try {
-        return await growth
-      } finally {
-        if (one.growth === growth) one.growth = undefined
-      }
-    },
+    ...createGranting({
+      held,
+      reservations,
+      listLimits,
+      local,
+      mode,
+      onFailure,
+      onUnmade: (one) => resending.release(one),
+    }),
     async settle(entry) {
       const one = held.take(entry.id)
       const stored = toStoredEntry({ ...entry, at: one?.reservation.at ?? entry.at })
@@ -172,7 +121,3 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
     close: () => (closing ??= close()),
   }
 }
-
-/** What the client is told: nobody can say whether its budget allows the call. */
-const unavailable = (cause: unknown): KeystowError =>
-  new KeystowError('storeUnavailable', { cause, headers: { 'retry-after': '1' } })

@@ -1,24 +1,26 @@
-import { KeystowError } from '../../errors.ts'
+import { type BudgetBook, createBudgetBook } from '../../usage/budget-book.ts'
 import {
   clientScope,
   counterKey,
-  INSTANCE_SCOPE,
-  type Limit,
   createLimitLister,
+  INSTANCE_SCOPE,
+  type Opening,
+  type Reservation,
 } from '../../usage/budget.ts'
-import { createBudgetBook } from '../../usage/budget-book.ts'
-import { createCalendar } from '../../usage/calendar.ts'
+import { type Calendar, createCalendar } from '../../usage/calendar.ts'
 import { countOf } from '../../usage/charges.ts'
 import { createCounterKeys } from '../../usage/counter-keys.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
+import { unavailable } from '../unavailable.ts'
+import { type BudgetSync, createBudgetSync } from './budget-sync.ts'
 import { takeFolder } from './folder.ts'
-import { createPipeline } from './pipeline.ts'
+import { createPipeline, type Pipeline } from './pipeline.ts'
 import { readPages } from './queries.ts'
 import { formatSettled } from './records.ts'
 import { findLost } from './recovery.ts'
-import { createRunningRequests } from './running-requests.ts'
+import { createRunningRequests, type RunningRequests } from './running-requests.ts'
 
 /** How often what was written is handed to the worker, which enters the requests of this time together. */
 const STEP_MS = 100
@@ -51,52 +53,22 @@ interface SqliteLedgerStoreOptions {
 export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): LedgerStore {
   const { folder, onNotice, now = Date.now } = options
   const lock = folder === undefined ? undefined : takeFolder(folder)
-  const calendar = createCalendar(options.timeZone)
-  const findCounterKeys = createCounterKeys(calendar)
-  const listLimits = createLimitLister(calendar)
-  const book = createBudgetBook()
   const lost = folder === undefined ? [] : findLost(folder)
-  let isBookStale = false
-  const onChanged = (): void => {
-    isBookStale = true
-  }
-  const pipeline = createPipeline({ ...options, onChanged })
-  const { journal } = pipeline
-  const running = createRunningRequests(journal, now)
-  const loads = new Map<string, Promise<void>>()
-  let droppedEntries = 0
-  let closing: Promise<void> | undefined
+  const pipeline = createPipeline({ ...options, onChanged: () => sync.markStale() })
+  const calendar = createCalendar(options.timeZone)
+  const book = createBudgetBook()
+  const sync = createBudgetSync(book, pipeline)
+  const running = createRunningRequests(pipeline.journal, now)
 
-  settleLost(lost)
-  const steps = setInterval(step, STEP_MS)
-  steps.unref()
-
-  function settleLost(entries: readonly LedgerEntry[]): void {
-    if (entries.length === 0) return
-    for (const entry of entries) journal.append(formatSettled(entry))
-    pipeline.handOver()
-    onNotice({
-      level: 'warn',
-      message: `the process before this one ended without settling ${entries.length} requests: they are entered as estimated`,
-    })
-  }
-
-  function step(): void {
+  if (lost.length > 0) onNotice(settleLost(lost, pipeline))
+  const steps = setInterval(() => {
+    sync.step()
     const needed = running.step()
     pipeline.handOver()
     pipeline.removeBefore(needed)
-    if (isBookStale) {
-      isBookStale = false
-      askFor(book.known()).catch(onChanged)
-    }
-    // A counter whose charges are not entered yet must not be forgotten: the database does not know them.
-    if (pipeline.isIdle()) book.trim()
-  }
-
-  async function askFor(counterKeys: readonly string[]): Promise<void> {
-    const tell = book.ask(counterKeys)
-    tell(await pipeline.ask({ name: 'counters', args: [counterKeys] }))
-  }
+  }, STEP_MS)
+  steps.unref()
+  let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
     clearInterval(steps)
@@ -104,35 +76,46 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
     lock?.release()
   }
 
-  /** Waits until the book has been told of all these counters. */
-  async function know(limits: readonly Limit[]): Promise<void> {
-    for (;;) {
-      const missing = book.missing(limits)
-      const [first] = missing
-      if (first === undefined) return
-      await (loads.get(first) ?? load(missing))
-    }
-  }
-
-  function load(counterKeys: readonly string[]): Promise<void> {
-    const loading = askFor(counterKeys)
-      .catch((cause: unknown) => {
-        throw unavailable(cause)
-      })
-      .finally(() => {
-        for (const key of counterKeys) if (loads.get(key) === loading) loads.delete(key)
-      })
-    for (const key of counterKeys) loads.set(key, loading)
-    return loading
-  }
-
+  const { stats, ...requests } = createRequests({ pipeline, calendar, book, sync, running })
   return {
-    async open(reservation) {
+    ...requests,
+    ...createReads({ pipeline, calendar, sync }),
+    stats: () => ({ ...stats(), lagMs: pipeline.lagMs(), isDurable: folder !== undefined }),
+    isReady: () => pipeline.isReady(),
+    close: () => (closing ??= close()),
+  }
+}
+
+function settleLost(lost: readonly LedgerEntry[], pipeline: Pipeline): LedgerNotice {
+  for (const entry of lost) pipeline.journal.append(formatSettled(entry))
+  pipeline.handOver()
+  return {
+    level: 'warn',
+    message: `the process before this one ended without settling ${lost.length} requests: they are entered as estimated`,
+  }
+}
+
+interface Parts {
+  readonly pipeline: Pipeline
+  readonly calendar: Calendar
+  readonly book: BudgetBook
+  readonly sync: BudgetSync
+  readonly running: RunningRequests
+}
+
+/** What happens to a request, from memory and the journal alone. */
+function createRequests({ pipeline: { journal }, calendar, book, sync, running }: Parts) {
+  const findCounterKeys = createCounterKeys(calendar)
+  const listLimits = createLimitLister(calendar)
+  let droppedEntries = 0
+  return {
+    stats: () => ({ inFlight: running.count(), droppedEntries }),
+    async open(reservation: Reservation): Promise<Opening> {
       const opened = running.get(reservation.id)
       if (opened !== undefined) return { isGranted: true, grantedMicros: opened.grantedMicros }
       if (running.count() >= MAX_RUNNING) throw unavailable(new Error('too many requests run'))
       const limits = listLimits(reservation)
-      if (book.missing(limits).length > 0) await know(limits)
+      if (book.missing(limits).length > 0) await sync.know(limits)
       const opening = book.reserve(reservation.id, limits, reservation)
       if (!opening.isGranted) return opening
       const isKept = running.add(reservation, opening.grantedMicros)
@@ -143,12 +126,12 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
       await journal.written()
       return opening
     },
-    async grow(id, wantedMicros) {
+    async grow(id: string, wantedMicros: number): Promise<number> {
       const grantedMicros = book.grow(id, wantedMicros)
       running.grow(id, grantedMicros)
       return grantedMicros
     },
-    async settle(entry) {
+    async settle(entry: LedgerEntry): Promise<void> {
       const opened = running.take(entry.id)
       book.release(entry.id)
       const stored = toStoredEntry({ ...entry, at: opened?.reservation.at ?? entry.at })
@@ -157,11 +140,23 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
       const [costMicros, count] = [stored.costMicros ?? 0, countOf(stored)]
       if (opened !== undefined) book.charge(findCounterKeys(stored), costMicros, count)
       // Only the database can tell whether it was there before.
-      else if (costMicros + count > 0) isBookStale = true
+      else if (costMicros + count > 0) sync.markStale()
       await journal.written()
     },
+  }
+}
+
+type Reads = Pick<LedgerStore, 'correct' | 'spent' | 'usage' | 'entries'>
+
+/** What is asked of the database, behind everything that was settled before. */
+function createReads({
+  pipeline,
+  calendar,
+  sync,
+}: Pick<Parts, 'pipeline' | 'calendar' | 'sync'>): Reads {
+  return {
     async correct({ id, at }, actual) {
-      isBookStale = true
+      sync.markStale()
       return pipeline.ask({ name: 'correct', args: [{ id, at }, { ...actual }] })
     },
     async spent({ clientId, period, currency, at }) {
@@ -173,17 +168,5 @@ export function createSqliteLedgerStore(options: SqliteLedgerStoreOptions): Ledg
     },
     usage: (query) => pipeline.ask({ name: 'usage', args: [query] }),
     entries: (query) => readPages(query, (page) => pipeline.ask({ name: 'entries', args: [page] })),
-    stats: () => ({
-      inFlight: running.count(),
-      lagMs: pipeline.lagMs(),
-      droppedEntries,
-      isDurable: folder !== undefined,
-    }),
-    isReady: () => pipeline.isReady(),
-    close: () => (closing ??= close()),
   }
 }
-
-/** What the client is told: nobody can say whether its budget allows the call. */
-const unavailable = (cause: unknown): KeystowError =>
-  new KeystowError('storeUnavailable', { cause, headers: { 'retry-after': '1' } })
