@@ -31,5 +31,6 @@ it('is started again where it was when the worker dies, and who had asked is tol
   await expect(ask()).rejects.toThrow('restarted')
   // It is told again how far the journal is written.
   await expect.poll(() => entered, { timeout: 5000 }).toHaveLength(2)
+  expect(states).toMatchObject([{ message: 'the worker died' }, undefined])
   expect(await ask()).toEqual([42])
 })

@@ -21,7 +21,7 @@ const STEPS_PER_LEASE_THIRD = 20
 /** How often the reservations of the dead are looked for. */
 const SWEEP_INTERVAL_MS = 5000
 
-export interface RedisLedgerStoreOptions extends RedisConnectionOptions {
+interface RedisLedgerStoreOptions extends RedisConnectionOptions {
   /** An IANA name, the same for every instance: its days and months are those of the ledger. */
   readonly timeZone: string
   readonly retentionDays: number

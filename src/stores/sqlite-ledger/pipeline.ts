@@ -24,7 +24,7 @@ export interface Pipeline {
   close(isNeeded: boolean): Promise<void>
 }
 
-export interface PipelineOptions {
+interface PipelineOptions {
   readonly folder?: string | undefined
   readonly timeZone: string
   readonly retentionDays: number

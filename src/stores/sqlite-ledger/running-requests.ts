@@ -38,9 +38,10 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
   let neededSegment = 0
 
   function write(request: RunningRequest, estimate = request.reservation.estimate()): boolean {
-    request.noted = progressOf(estimate)
-    request.segment = journal.position().segment
-    return journal.append(formatRunning(lostEntryOf(request.reservation, now(), estimate)))
+    const { segment } = journal.position()
+    const isTaken = journal.append(formatRunning(lostEntryOf(request.reservation, now(), estimate)))
+    if (isTaken) Object.assign(request, { noted: progressOf(estimate), segment })
+    return isTaken
   }
 
   function visit(request: RunningRequest): void {
@@ -66,6 +67,8 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
     take: (id) => requests.take(id),
     count: () => requests.count(),
     step() {
+      // Nothing is written, and nothing may be removed: another round would only fill the memory.
+      if (journal.isFailing()) return neededSegment
       if (requests.step(visit)) {
         neededSegment = roundSegment
         roundSegment = journal.position().segment

@@ -49,6 +49,7 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
   let { firstSegment } = options.setup
   let worker: Worker | undefined = start()
   let restart: NodeJS.Timeout | undefined
+  let hasCrashed = false
 
   function start(): Worker {
     const started = new Worker(options.script ?? WORKER_SCRIPT, {
@@ -63,6 +64,8 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
     switch (message.type) {
       case 'entered':
         firstSegment = message.position.segment
+        if (hasCrashed) options.onState()
+        hasCrashed = false
         return options.onEntered(message.position)
       case 'state':
         return options.onState(message.error)
@@ -79,6 +82,7 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
   /** What it had not entered stands in the journal, from the first segment that is left. */
   function onCrash(error: Error): void {
     worker = undefined
+    hasCrashed = true
     giveUpCalls(error)
     options.onState(error)
     restart = setTimeout(() => {
