@@ -90,6 +90,12 @@ export const ERROR_CASES = {
     code: 'rate_limit_exceeded',
     message: 'Too many requests of this client are running. Send it again when one has ended.',
   },
+  budgetExceeded: {
+    status: 429,
+    type: 'insufficient_quota',
+    code: 'budget_exceeded',
+    message: 'The budget for this request is spent. Ask the operator of this server.',
+  },
   headersTooLarge: {
     status: 431,
     type: 'invalid_request_error',

@@ -9,6 +9,7 @@ export const PROGRAMS = {
   java: 'openjdk-17-jdk-headless',
   javac: 'openjdk-17-jdk-headless',
   php: 'php-cli',
+  prlimit: 'util-linux',
   python3: 'python3-requests',
   openssl: 'openssl',
   'redis-server': 'redis-server',
