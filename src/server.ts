@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
-
-import { config as loadDotenv } from 'dotenv'
 
 import { buildApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { parseConfig } from './config/load.ts'
-import type { YamlFile } from './config/yaml-file.ts'
+import { readInputs } from './config/read-inputs.ts'
+import { createSecretFiles } from './config/secret-sources.ts'
+import { startReloading } from './reload.ts'
 import { createServices } from './services.ts'
 
 /** EX_CONFIG of sysexits.h. */
@@ -14,7 +15,10 @@ const EXIT_CONFIG = 78
 
 const DEFAULT_CONFIG_FILE = fileURLToPath(new URL('../config/keystow.yaml', import.meta.url))
 
-loadDotenv({ quiet: true })
+const wasInTerminal = isatty(0) || isatty(1)
+const readNow = () => readInputs(process.env, DEFAULT_CONFIG_FILE)
+const inputs = readNow()
+const files = createSecretFiles()
 const config = readConfig()
 if (process.argv.includes('--check')) {
   process.stdout.write('The configuration is valid.\n')
@@ -23,26 +27,9 @@ if (process.argv.includes('--check')) {
 }
 
 function readConfig(): Config {
-  const named = process.env['KEYSTOW_CONFIG'] ?? ''
-  const file = readYaml(named === '' ? DEFAULT_CONFIG_FILE : named)
-  if (named !== '' && file === undefined) {
-    failConfig(['KEYSTOW_CONFIG: the file does not exist; name the YAML file with the settings'])
-  }
-  const { config: parsed, problems } = parseConfig(process.env, file)
+  if (inputs.problem !== undefined) failConfig([inputs.problem])
+  const { config: parsed, problems } = parseConfig(inputs.env, inputs.file, { files })
   return parsed ?? failConfig(problems)
-}
-
-/** Undefined when there is no such file. One that may not be read holds clients and limits: never go on without it. */
-function readYaml(name: string): YamlFile | undefined {
-  try {
-    return { name, text: readFileSync(name, 'utf8') }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT') return undefined
-    return failConfig([
-      `${name}: cannot be read (${String(code)}); let the user of this process read it`,
-    ])
-  }
 }
 
 function failConfig(problems: readonly string[]): never {
@@ -55,30 +42,43 @@ async function serve(settings: Config): Promise<void> {
     settings,
     process.stdout.isTTY ? await createPrettyStream() : undefined,
   )
-  const { logger, drain } = services
+  const { logger, drain, policy } = services
   const app = await buildApp(settings, services)
+  const onGeneratedToken = printGeneratedToken
+  const reloading = startReloading({
+    ...services,
+    readInputs: readNow,
+    inputs,
+    files,
+    onGeneratedToken,
+  })
 
   async function close(): Promise<void> {
+    reloading.stop()
     await app.close()
     await services.close()
   }
 
   let isStopping = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // The operator has waited long enough.
-      if (isStopping) process.exit(1)
-      isStopping = true
-      logger.info({ signal }, 'draining')
-      void drain
-        .start(settings.drainTimeoutMs)
-        .then(close)
-        .then(() => {
-          logger.info('stopped')
-          process.exit(0)
-        })
-    })
+  function stop(signal: NodeJS.Signals): void {
+    // The operator has waited long enough.
+    if (isStopping) process.exit(1)
+    isStopping = true
+    logger.info({ signal }, 'draining')
+    void drain
+      .start(policy.current().config.drainTimeoutMs)
+      .then(close)
+      .then(() => {
+        logger.info('stopped')
+        process.exit(0)
+      })
   }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', (signal) => {
+    if (!hasLostTerminal()) reloading.reload(signal)
+    else if (!isStopping) stop(signal)
+  })
 
   try {
     await app.listen({ host: settings.host, port: settings.port })
@@ -88,6 +88,17 @@ async function serve(settings: Config): Promise<void> {
     return close()
   }
   printGeneratedToken(settings)
+}
+
+/** SIGHUP also says that the terminal is gone in which somebody ran this, and who would look after it then? */
+function hasLostTerminal(): boolean {
+  if (!wasInTerminal) return false
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** Printed to standard error, once: a log line would keep it. */

@@ -8,6 +8,8 @@ import type { Settings } from './settings.ts'
 
 interface ClientSettings extends Settings {
   readonly clients: readonly ClientPolicy[]
+  /** The token that was made for this run, if one was. */
+  readonly madeBefore: Secret | undefined
 }
 
 interface Clients {
@@ -30,10 +32,10 @@ export function buildClients(
   const isMissing = clients.length === 0 && !settings.openAccess && problems.length === before
   if (!isMissing || !isLoopbackHost(settings.host)) return { clients, generatedToken: undefined }
 
-  const token = createClientToken()
+  const generatedToken = settings.madeBefore ?? createSecret(createClientToken())
   return {
-    clients: [withToken('local', token, settings)],
-    generatedToken: createSecret(token),
+    clients: [withToken('local', generatedToken.reveal(), settings)],
+    generatedToken,
   }
 }
 

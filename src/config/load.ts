@@ -9,6 +9,7 @@ import { buildFamilies } from './families.ts'
 import { browserOriginProblem, upstreamProblem } from './origin.ts'
 import { type ClientPolicy, policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
+import { pinAdminToken, pinRunning } from './restart.ts'
 import { safeStartProblems } from './safe-start.ts'
 import {
   createSecretFiles,
@@ -25,9 +26,18 @@ export type ConfigResult =
       readonly config: Config
       /** What is wrong and was got round. */
       readonly notices: readonly string[]
+      /** Variables that differ from what runs, and change only with a restart. */
+      readonly needsRestart: readonly string[]
       readonly problems?: never
     }
   | { readonly config?: never; readonly problems: readonly string[] }
+
+interface ParseContext {
+  /** Reads the files that hold secrets. */
+  readonly files?: SecretFiles
+  /** What runs already, if anything: what only a restart can change keeps its value. */
+  readonly running?: Config
+}
 
 const configSchema = z.object({ ...settingsShape, ...policyShape })
 type Parsed = z.output<typeof configSchema>
@@ -42,18 +52,20 @@ const REFUSED_UPSTREAM = 'https://invalid.invalid'
 export function parseConfig(
   env: Environment,
   file?: YamlFile,
-  files: SecretFiles = createSecretFiles(),
+  { files = createSecretFiles(), running }: ParseContext = {},
 ): ConfigResult {
   const secrets: SecretInput = { env, files, problems: [], notices: [], named: new Set() }
   const { problems, notices, named } = secrets
   const document = parseYaml(file, Object.keys(configSchema.shape), problems)
-  const parsed = parseSettings(env, document, problems)
+  const read = parseSettings(env, document, problems)
+  const { settings: parsed, needsRestart } = pinRunning(read, running)
   const credentials = readUpstreamCredentials(secrets, document, parsed)
-  const adminToken = readSecret(secrets, 'ADMIN_TOKEN')
+  const { adminToken, isNew } = pinAdminToken(readSecret(secrets, 'ADMIN_TOKEN'), running)
   const isTrustedProxy = parseTrustedProxies(parsed.trustProxy, problems)
   checkOrigins(parsed, problems)
 
-  const { clients, generatedToken } = buildClients(env, parsed, problems)
+  const madeBefore = running?.generatedToken
+  const { clients, generatedToken } = buildClients(env, { ...parsed, madeBefore }, problems)
   const origin = parsed.upstreamUrl
   const families = buildFamilies({ secrets, origin, credentials, routes: parsed.routes })
   problems.push(...safeStartProblems({ settings: parsed, hasTokens: clients.length > 0 }))
@@ -61,7 +73,11 @@ export function parseConfig(
 
   const { trustProxy: _, routes: __, credentials: ___, ...rest } = parsed
   const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families }
-  return { config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }), notices }
+  return {
+    config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }),
+    notices,
+    needsRestart: isNew ? [...needsRestart, 'ADMIN_TOKEN'] : needsRestart,
+  }
 }
 
 function parseSettings(

@@ -96,6 +96,12 @@ function exchange(
 ): Promise<void> {
   const { dispatcher, drain, scanner, metrics, turns, buildOutbound } = options
   const { record } = request
+  /** The request's own line names only the credential that was used last. */
+  const sendAgain = (status?: number): OutboundRequest => {
+    const { id: requestId, credential } = record
+    request.log.warn({ requestId, credential, status }, 'refused: sent again with another key')
+    return buildOutbound()
+  }
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
     const running = startExchange({
@@ -106,8 +112,8 @@ function exchange(
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
       onAnswer: (status, rawHeaders) =>
-        turns.answered(status, rawHeaders) ? buildOutbound() : undefined,
-      onUnanswered: (error) => (turns.failed(error) ? buildOutbound() : undefined),
+        turns.answered(status, rawHeaders) ? sendAgain(status) : undefined,
+      onUnanswered: (error) => (turns.failed(error) ? sendAgain() : undefined),
       onHead(head) {
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true

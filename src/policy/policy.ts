@@ -2,7 +2,7 @@ import { createTokenClients, type FindTokenClient } from '../clients/token-clien
 import type { Config } from '../config/config.ts'
 import type { CredentialRing } from '../proxy/bound-credential.ts'
 import type { ExchangeClocks } from '../proxy/exchange.ts'
-import { bindFamilies, type Family } from '../proxy/family.ts'
+import { bindFamilies, type Family, type FamilyConfig } from '../proxy/family.ts'
 import { type CorsPolicy, createCorsPolicy } from './cors.ts'
 import { createTargetParser, type ParseTarget } from './request-target.ts'
 
@@ -22,7 +22,8 @@ export interface Policy {
 /** Holds the policy of the requests that begin now; those that run keep theirs. */
 export interface LivePolicy {
   current(): Policy
-  replace(config: Config): void
+  /** Puts these settings in place for what begins from now on, or returns why not. */
+  replace(config: Config): readonly string[]
 }
 
 /** The credentials stay in the ring, with what is known of them. */
@@ -31,9 +32,23 @@ export function createLivePolicy(config: Config, ring: CredentialRing): LivePoli
   return {
     current: () => current,
     replace(next) {
-      current = createPolicy(next, ring)
+      const problems = bindingProblems(next, ring)
+      if (problems.length === 0) current = createPolicy(next, ring)
+      return problems
     },
   }
+}
+
+/** A credential goes to no other origin than at the start: whoever can write the settings cannot lead it away. */
+function bindingProblems({ families }: Config, ring: CredentialRing): readonly string[] {
+  const isElsewhere = ({ origin, credentials }: FamilyConfig): boolean =>
+    credentials.some(({ credential }) => ring.isBoundElsewhere(origin, credential))
+  return families
+    .filter(isElsewhere)
+    .map(
+      ({ name, origin }) =>
+        `routes.${name}: would send a key of another origin to ${origin}; that needs a restart`,
+    )
 }
 
 function createPolicy(config: Config, ring: CredentialRing): Policy {

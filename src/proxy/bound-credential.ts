@@ -22,18 +22,24 @@ export interface BoundCredential {
 export interface CredentialRing {
   /** Always the same object for the same credential and origin, so that what is known survives a reload. */
   bind(origin: string, secret: Secret): BoundCredential
+  /** Whether the process knows the credential, but not for this origin. */
+  isBoundElsewhere(origin: string, secret: Secret): boolean
 }
 
 const FINGERPRINT_LENGTH = 8
 
 /** `onNew` is told of each credential before anything can be sent with it. */
 export function createCredentialRing(onNew: (secret: Secret) => void): CredentialRing {
-  const bound = new Map<string, BoundCredential>()
+  const byDigest = new Map<string, Map<string, BoundCredential>>()
   return {
+    isBoundElsewhere(origin, secret) {
+      const byOrigin = byDigest.get(hash('sha256', secret.reveal()))
+      return byOrigin !== undefined && !byOrigin.has(origin)
+    },
     bind(origin, secret) {
       const digest = hash('sha256', secret.reveal())
-      const key = `${digest} ${origin}`
-      const known = bound.get(key)
+      const byOrigin = byDigest.get(digest) ?? new Map<string, BoundCredential>()
+      const known = byOrigin.get(origin)
       if (known !== undefined) return known
       onNew(secret)
       const credential: BoundCredential = Object.freeze({
@@ -43,7 +49,7 @@ export function createCredentialRing(onNew: (secret: Secret) => void): Credentia
         coolDowns: createCoolDowns(),
         outcomes: { ok: 0, 401: 0, 403: 0, 428: 0, 429: 0, error: 0, unanswered: 0 },
       })
-      bound.set(key, credential)
+      byDigest.set(digest, byOrigin.set(origin, credential))
       return credential
     },
   }

@@ -6,8 +6,8 @@ export interface CoolDown {
   readonly failures: number
   readonly since: number
   readonly until: number
-  /** A request is finding out whether it is over. */
-  isProbed: boolean
+  /** Until then one request has the time to find out whether it is over, and the others keep away. */
+  probedUntil: number
 }
 
 /** What the upstream answered to a request that began at `startedAt`. */
@@ -44,6 +44,9 @@ const MAX_MODELS = 256
 /** Longer names are no model's, and share what they have in common. */
 const MAX_MODEL_LENGTH = 100
 
+/** A probe that takes longer, as a slow model does, no longer keeps the others away from trying. */
+const PROBE_MS = 60_000
+
 /** Another request's probe may end at any moment. */
 const PROBED_WAIT_MS = 1
 
@@ -66,12 +69,12 @@ export function createCoolDowns(): CoolDowns {
       const coolDown = find(model)
       if (coolDown === undefined) return 0
       if (coolDown.until > now) return coolDown.until - now
-      return coolDown.isProbed ? PROBED_WAIT_MS : 0
+      return coolDown.probedUntil > now ? PROBED_WAIT_MS : 0
     },
     begin(model, now) {
       const coolDown = find(model)
-      if (coolDown === undefined || coolDown.until > now || coolDown.isProbed) return false
-      coolDown.isProbed = true
+      if (coolDown === undefined || coolDown.until > now || coolDown.probedUntil > now) return false
+      coolDown.probedUntil = now + PROBE_MS
       return true
     },
     refuse(model, refusal, now) {
@@ -86,7 +89,7 @@ export function createCoolDowns(): CoolDowns {
     },
     giveUpProbe(model) {
       const coolDown = find(model)
-      if (coolDown !== undefined) coolDown.isProbed = false
+      if (coolDown !== undefined) coolDown.probedUntil = 0
     },
     list: () => [...byModel].map(([model, coolDown]) => ({ model, ...coolDown })),
   }
@@ -108,7 +111,7 @@ function nextCoolDown(before: CoolDown | undefined, refusal: Refusal, now: numbe
         failures,
         since: before.since,
         until: Math.max(until, before.until),
-        isProbed: false,
+        probedUntil: 0,
       }
-    : { status, failures, since: now, until, isProbed: false }
+    : { status, failures, since: now, until, probedUntil: 0 }
 }

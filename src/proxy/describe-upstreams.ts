@@ -42,9 +42,9 @@ export function describeUpstreams(families: readonly Family[]): readonly Upstrea
 function describeKeys({ members, now }: CredentialPool): readonly KeyDescription[] {
   const at = now()
   return members.map(({ credential: { fingerprint, outcomes, coolDowns }, weight }) => {
-    const resting = coolDowns.list().map(({ model, status, failures, until, isProbed }) => {
+    const resting = coolDowns.list().map(({ model, status, failures, until, probedUntil }) => {
       const freeInMs = Math.max(Math.ceil(until - at), 0)
-      return { model, status, failures, freeInMs, isProbed }
+      return { model, status, failures, freeInMs, isProbed: probedUntil > at }
     })
     const state = resting.length === 0 ? 'ready' : 'cooling'
     return { fingerprint, weight, state, answers: { ...outcomes }, coolDowns: resting }

@@ -8,6 +8,7 @@ import { type Handler, startUpstream, type Upstream } from '../helpers/upstream.
 const KEY_A = 'hk-test-a-0123456789abcdefghijklmnopqrstuvwxyz'
 const KEY_B = 'hk-test-b-0123456789abcdefghijklmnopqrstuvwxyz'
 const KEY_C = 'hk-test-c-0123456789abcdefghijklmnopqrstuvwxyz'
+const FINGERPRINT_A = '7b99c6ae'
 const FINGERPRINT_B = 'fce7dd70'
 
 interface Stage {
@@ -112,6 +113,9 @@ describe('several keys', () => {
     await statuses(stage, 1)
     const line = await stage.gateway.waitForLine(() => true)
     expect(line['credential']).toBe(FINGERPRINT_B)
+    expect(stage.gateway.log()).toContain(
+      `"credential":"${FINGERPRINT_A}","status":401,"msg":"refused: sent again with another key"`,
+    )
     expect(stage.gateway.log()).not.toMatch(/hk-test-[abc]/)
   })
 })

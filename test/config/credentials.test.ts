@@ -146,7 +146,7 @@ describe('keys that cannot be used', () => {
 describe('a file of keys that is read again', () => {
   const read = (files: ReturnType<typeof createSecretFiles>, path: string) => {
     const env = { ...TOKENS, UPSTREAM_API_KEY_FILE: path }
-    const { config, problems, ...rest } = parseConfig(env, undefined, files)
+    const { config, problems, ...rest } = parseConfig(env, undefined, { files })
     const [family] = config?.families ?? []
     return {
       keys: family?.credentials.map(({ credential }) => credential.reveal()),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 import { describe, expect, it } from 'vitest'
 
+import { LIVE_SETTINGS } from '../../src/config/restart.ts'
 import { settingInfo, settingsShape } from '../../src/config/settings.ts'
 import { ERROR_CASES } from '../../src/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -74,6 +75,12 @@ describe.each(LANGUAGES)('%s', (name) => {
 
   it.each(VARIABLES)('names %s', (variable) => {
     expect(text).toMatch(new RegExp(`^\\|.*\`${variable}\``, 'm'))
+  })
+
+  it('names the settings that change without a restart, and no other', () => {
+    const lines = text.split('\n').filter((line) => /^`[A-Z_]+`(?:, |、)/.test(line))
+    const named = lines.flatMap((line) => matchAll(line, /`([A-Z_]+)`/g))
+    expect(named).toEqual(LIVE_SETTINGS.map((name) => settingInfo.get(settingsShape[name])?.env))
   })
 
   it('lists every error with its status, and no other', () => {

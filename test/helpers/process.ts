@@ -17,6 +17,8 @@ export interface KeystowProcess {
   readonly exited: Promise<number | NodeJS.Signals | null>
   /** Resolves once the text has been written to either output. */
   waitFor(text: string | RegExp): Promise<void>
+  /** Resolves when anything more is written. */
+  waitForMore(): Promise<void>
 }
 
 interface StartOptions {
@@ -55,6 +57,16 @@ export function startProcess(options: StartOptions = {}): KeystowProcess {
     exited,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
+    waitForMore() {
+      return new Promise((resolve, reject) => {
+        const look = (): void => {
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        void exited.then(() => reject(new Error(`ended:\n${output.stdout}${output.stderr}`)))
+      })
+    },
     waitFor(text) {
       return new Promise((resolve, reject) => {
         const look = (): void => {

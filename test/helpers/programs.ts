@@ -13,6 +13,7 @@ export const PROGRAMS = {
   python3: 'python3-requests',
   openssl: 'openssl',
   'redis-server': 'redis-server',
+  script: 'bsdutils',
 } as const
 
 export type Program = keyof typeof PROGRAMS

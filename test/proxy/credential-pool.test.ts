@@ -175,6 +175,17 @@ describe('a rest that is over', () => {
     expect(next?.isProbe).toBe(true)
   })
 
+  it('lets another through when the first takes more than a minute', () => {
+    const { clock, begin, use, nameOf } = createPool()
+    use(401)
+    clock.now = 5000
+    expect([begin(), begin()].filter((turn) => turn.isProbe)).toHaveLength(1)
+    clock.now = 64_999
+    expect([begin(), begin()].map(nameOf)).toEqual(['b', 'b'])
+    clock.now = 65_000
+    expect([begin(), begin()].filter((turn) => turn.isProbe)).toHaveLength(1)
+  })
+
   it('begins anew when the request is refused', () => {
     const { clock, pool, begin, use, useMany } = createPool()
     use(401)
