@@ -39,6 +39,7 @@ export function createServices(config: Config, destination?: DestinationStream):
   const dispatcher = createUpstreamClient({
     connections: config.upstreamConnections,
     connectTimeoutMs: config.upstreamConnectTimeoutMs,
+    headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
   })
   return {
     logger,

@@ -12,6 +12,7 @@ import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
 import { type OutboundRequest, startExchange } from '../proxy/exchange.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
+import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
 import { familyConstraint } from './routing.ts'
 
@@ -102,6 +103,7 @@ function exchange(
       dispatcher,
       clocks: record.policy.clocks,
       scanner,
+      headerCountLimit: record.policy.config.upstreamHeaderCountLimit,
       request: buildOutbound(),
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
@@ -112,7 +114,7 @@ function exchange(
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true
         // A connection cannot be used again while the client still sends a body that nobody reads.
-        if (!request.raw.complete) reply.header('connection', 'close')
+        if (!request.raw.complete && hasBody(request.raw)) reply.header('connection', 'close')
         reply.hijack()
         resolve()
         return flatten(reply.getHeaders())

@@ -33,7 +33,8 @@ export async function readInboundBody(
   const length = declaredLength(request)
   if (length !== undefined && length > options.limitBytes) throw tooLarge(options.limitBytes)
   // A client that waits for the word to go on has by now passed identity and limits.
-  if (request.headers.expect !== undefined) response.writeContinue()
+  if (request.headers.expect !== undefined && request.httpVersion !== '1.0')
+    response.writeContinue()
   if (request.method === 'GET' || request.method === 'HEAD') {
     // Some clients send "{}" with every GET; it has no meaning there (RFC 9110 section 9.3.1).
     request.resume()

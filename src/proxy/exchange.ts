@@ -10,6 +10,7 @@ import type { EgressScanner } from './egress-scan.ts'
 import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
+import { findUpstreamHeadProblem } from './upstream-head-problem.ts'
 
 /** A request as it goes to the upstream. */
 export interface OutboundRequest {
@@ -37,6 +38,8 @@ interface ExchangeOptions {
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
   readonly scanner: EgressScanner
+  /** An answer with more headers is refused. */
+  readonly headerCountLimit: number
   /** How the path's event streams end, where that is known. */
   readonly streamForm: StreamForm | undefined
   /** The upstream has answered, and nothing has been sent to the client: returns what to send in place, if anything. */
@@ -113,9 +116,13 @@ export function startExchange(options: ExchangeOptions): Exchange {
   }
 
   function begin(status: number, rawHeaders: RawHeaders): void {
+    const problem = findUpstreamHeadProblem(status, rawHeaders, options.headerCountLimit)
+    if (problem !== undefined) {
+      return fail(new KeystowError('upstreamUnavailable', { cause: new Error(problem) }))
+    }
     const next = options.onAnswer(status, rawHeaders)
     if (next !== undefined) return sendAgain(next)
-    const head = readUpstreamHead(rawHeaders, request.origin)
+    const head = readUpstreamHead(status, rawHeaders, request.origin)
     if (head.encodings === undefined) {
       const cause = new Error('the answer has a content-encoding that is unknown')
       return fail(new KeystowError('upstreamUnavailable', { cause }))

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 
 import { describe, expect, it } from 'vitest'
 
-import { settingInfo, settingsShape } from '../../src/config/settings.ts'
+import { settingInfo } from '../../src/config/setting-kinds.ts'
+import { settingsShape } from '../../src/config/settings.ts'
 import { ERROR_CASES } from '../../src/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 
