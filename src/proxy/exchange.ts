@@ -206,6 +206,11 @@ export function startExchange(options: ExchangeOptions): Exchange {
     send(next)
   }
 
+  // It left while it was found out what it may do, and its close event has passed.
+  if (response.destroyed) {
+    queueMicrotask(onClientClose)
+    return { end: fail }
+  }
   response.once('close', onClientClose)
   response.on('drain', onDrain)
   send(request)

@@ -58,6 +58,8 @@ export function collectBody(
     const onClose = (): void => {
       onError(new KeystowError('badRequest', { message: 'The request body was cut off.' }))
     }
+    // The client left before its body was wanted, and its close event has passed.
+    if (request.destroyed) return onClose()
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
   })
 }
@@ -72,9 +74,13 @@ export function limitBody(request: IncomingMessage, limitBytes: number): Readabl
       else done(null, chunk)
     },
   })
-  request.once('error', (error) => limited.destroy(error))
-  request.once('close', () => {
+  // Nobody else listens when the request is refused before it is sent on, and the process would end over it.
+  limited.on('error', () => {})
+  const onClose = (): void => {
     if (!request.readableEnded) limited.destroy(new Error('the client broke off its request body'))
-  })
+  }
+  request.once('error', (error) => limited.destroy(error))
+  request.once('close', onClose)
+  if (request.destroyed) onClose()
   return request.pipe(limited)
 }

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+
+import { onTestFinished } from 'vitest'
 
 import type { Gateway } from './gateway.ts'
 
@@ -24,8 +26,17 @@ export interface RawConnection {
 }
 
 /** A connection to a gateway on which anything can be said. */
-export function openRaw(gateway: Pick<Gateway, 'connect'>): RawConnection {
-  const socket = gateway.connect()
+export const openRaw = (gateway: Gateway): RawConnection => wrap(gateway.connect())
+
+/** The same to a port of the loopback address; closed with the test. */
+export function connectRaw(port: number): RawConnection {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  return wrap(socket)
+}
+
+function wrap(socket: Socket): RawConnection {
   let text = ''
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1')
