@@ -155,6 +155,7 @@ describe('a client that leaves', () => {
     await new Promise((resolve) => setTimeout(resolve, 300))
     leave(client)
     await upstream.received[0]?.closed
+    expect(upstream.received).toHaveLength(1)
   })
 
   it('(closes, while it sends an upload the upstream does not read) ends it', async () => {
