@@ -57,7 +57,11 @@ export function createRedisLimitStore({ url, onStateChange }: RedisLimitStoreOpt
   })
   const leases = new Map<string, string>()
   let lastError: Error | undefined
-  client.on('ready', () => onStateChange(true))
+  client.on('ready', () => {
+    // One that was restarted knows of no lease; those here are told before anything is asked.
+    renewLeases()
+    onStateChange(true)
+  })
   client.on('error', (error: Error) => {
     lastError = error
     onStateChange(false, error)
@@ -66,15 +70,18 @@ export function createRedisLimitStore({ url, onStateChange }: RedisLimitStoreOpt
   const connecting = client.connect().catch((error: Error) => {
     lastError = error
   })
-  const renewal = setInterval(() => {
-    for (const [lease, key] of leases)
-      ignoreFailure(run(RENEW_SLOT, key, [lease, String(LEASE_MS)]))
-  }, RENEW_INTERVAL_MS)
+  const renewal = setInterval(renewLeases, RENEW_INTERVAL_MS)
   renewal.unref()
 
   async function run(script: string, key: string, args: string[]): Promise<unknown> {
     if (!client.isReady) throw lastError ?? new Error('Redis is not connected')
     return client.eval(script, { keys: [key], arguments: args })
+  }
+
+  function renewLeases(): void {
+    for (const [lease, key] of leases) {
+      ignoreFailure(run(RENEW_SLOT, key, [lease, String(LEASE_MS)]))
+    }
   }
 
   function release(key: string, lease: string): void {
