@@ -8,6 +8,7 @@ export interface Metrics {
   readonly limited: Counter<'limit'>
   readonly shed: Counter<'reason'>
   readonly cutConnections: Counter<'reason'>
+  readonly unexpectedErrors: Counter
   readonly limitStoreFailures: Counter
   readonly redactions: Counter
   readonly limitStoreReady: Gauge
@@ -45,6 +46,11 @@ export function createMetrics(): Metrics {
       name: 'keystow_connections_cut_total',
       help: 'Connections closed against their clients: idle ones for new ones, new ones over a limit, and readers that stopped.',
       labelNames: ['reason'],
+      registers,
+    }),
+    unexpectedErrors: new Counter({
+      name: 'keystow_unexpected_errors_total',
+      help: 'Errors that nobody caught; more than ten in a minute end the process.',
       registers,
     }),
     limitStoreFailures: new Counter({

@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts'
 import { parseConfig } from './config/load.ts'
 import type { YamlFile } from './config/yaml-file.ts'
 import { createServices } from './services.ts'
+import { createUnexpectedErrors } from './unexpected-errors.ts'
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78
@@ -64,19 +65,23 @@ async function serve(settings: Config): Promise<void> {
   }
 
   let isStopping = false
+  function stop(reason: string, exitCode: number): void {
+    isStopping = true
+    logger.info({ reason }, 'draining')
+    void drain
+      .start(settings.drainTimeoutMs)
+      .then(close)
+      .then(() => {
+        logger.info('stopped')
+        process.exit(exitCode)
+      })
+  }
+
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       // The operator has waited long enough.
       if (isStopping) process.exit(1)
-      isStopping = true
-      logger.info({ signal }, 'draining')
-      void drain
-        .start(settings.drainTimeoutMs)
-        .then(close)
-        .then(() => {
-          logger.info('stopped')
-          process.exit(0)
-        })
+      stop(signal, 0)
     })
   }
 
@@ -87,6 +92,11 @@ async function serve(settings: Config): Promise<void> {
     process.exitCode = 1
     return close()
   }
+  const onUnexpectedError = createUnexpectedErrors({
+    ...services,
+    onStorm: () => isStopping || stop('too many unexpected errors', 1),
+  })
+  process.on('uncaughtException', onUnexpectedError)
   printGeneratedToken(settings)
 }
 

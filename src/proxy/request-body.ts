@@ -22,6 +22,9 @@ export function tooLarge(limitBytes: number): KeystowError {
   })
 }
 
+const cutOff = (): KeystowError =>
+  new KeystowError('badRequest', { message: 'The request body was cut off.' })
+
 /**
  * Reads a whole body into memory, showing each piece to `onChunk` on the way; whatever that throws ends
  * the reading. Rejects with a `KeystowError` at the first byte over the limit.
@@ -55,9 +58,7 @@ export function collectBody(
       release()
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length))
     }
-    const onClose = (): void => {
-      onError(new KeystowError('badRequest', { message: 'The request body was cut off.' }))
-    }
+    const onClose = (): void => onError(cutOff())
     // The client left before its body was wanted, and its close event has passed.
     if (request.destroyed) return onClose()
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
@@ -77,7 +78,7 @@ export function limitBody(request: IncomingMessage, limitBytes: number): Readabl
   // Nobody else listens when the request is refused before it is sent on, and the process would end over it.
   limited.on('error', () => {})
   const onClose = (): void => {
-    if (!request.readableEnded) limited.destroy(new Error('the client broke off its request body'))
+    if (!request.readableEnded) limited.destroy(cutOff())
   }
   request.once('error', (error) => limited.destroy(error))
   request.once('close', onClose)
