@@ -26,7 +26,7 @@ const BYTES_PER_MIB = 1024 * 1024
 
 /** The application: what a request meets, in the order in which it meets it. */
 export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
-  const { policy, dispatcher, limitStore, metrics, drain } = services
+  const { policy, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
   const isTrusted = (address: string): boolean => policy.current().config.isTrustedProxy(address)
   const app = Fastify({
@@ -69,7 +69,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })
     await surface.register(billing)
-    await surface.register(forward, { dispatcher, scanner: services.scanner, metrics, drain })
+    await surface.register(forward, { ...services })
   })
   return app
 }

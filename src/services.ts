@@ -11,12 +11,14 @@ import { createLivePolicy, type LivePolicy } from './policy/policy.ts'
 import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
+import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
 import type { LimitStore } from './stores/limit-store.ts'
 
 /** What lives longer than one request. */
 export interface Services {
   readonly logger: Logger
   readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
   readonly policy: LivePolicy
   readonly limitStore: LimitStore
   readonly metrics: Metrics
@@ -46,6 +48,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     metrics,
     limitStore,
     dispatcher,
+    places: createUpstreamPlaces(config.upstreamConnections),
     policy,
     scanner,
     drain: createDrain(),

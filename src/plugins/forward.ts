@@ -14,10 +14,12 @@ import type { EgressScanner } from '../proxy/egress-scan.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
+import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { familyConstraint } from './routing.ts'
 
 interface ForwardOptions {
   readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
@@ -95,12 +97,13 @@ function exchange(
   reply: FastifyReply,
   options: ForwardOptions & Attempts,
 ): Promise<void> {
-  const { dispatcher, drain, scanner, metrics, turns, buildOutbound } = options
+  const { dispatcher, places, drain, scanner, metrics, turns, buildOutbound } = options
   const { record } = request
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
     const running = startExchange({
       dispatcher,
+      places,
       clocks: record.policy.clocks,
       scanner,
       headerCountLimit: record.policy.config.upstreamHeaderCountLimit,

@@ -10,6 +10,7 @@ import type { EgressScanner } from './egress-scan.ts'
 import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
+import type { UpstreamPlaces } from './upstream-places.ts'
 import { findUpstreamHeadProblem } from './upstream-head-problem.ts'
 
 /** A request as it goes to the upstream. */
@@ -34,6 +35,7 @@ export type ExchangeEnding = 'completed' | 'aborted' | 'cancelled'
 
 interface ExchangeOptions {
   readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
   readonly request: OutboundRequest
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
@@ -81,10 +83,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
   let bytes = 0
   /** The attempt that counts: nothing of an earlier one reaches the client. */
   let attempt = 0
+  let leavePlace = (): void => {}
 
   function finish(): boolean {
     if (isOver) return false
     isOver = true
+    leavePlace()
     clearTimeout(firstByteTimer)
     answer?.stop()
     response.off('close', onClientClose)
@@ -163,6 +167,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
     if (outbound.body === null || Buffer.isBuffer(outbound.body)) startFirstByteClock()
     else outbound.body.once('end', () => isOver || startFirstByteClock())
 
+    const leave = options.places.take(outbound.origin, () => dispatch(outbound, isStale))
+    if (isStale()) leave()
+    else leavePlace = leave
+  }
+
+  function dispatch(outbound: OutboundRequest, isStale: () => boolean): void {
     options.dispatcher.dispatch(
       { ...outbound },
       {
@@ -201,6 +211,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
     controller = undefined
     clearTimeout(firstByteTimer)
     attempt++
+    leavePlace()
     // Its connection goes with it: reading the rest of an answer that nobody wants could take for ever.
     refused?.abort(SENT_AGAIN)
     send(next)
