@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-
 import { describe, expect, it } from 'vitest'
 
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { peakMib } from '../helpers/memory.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 import { connectRaw, type RawConnection } from '../helpers/raw.ts'
 import { startUpstream } from '../helpers/upstream.ts'
@@ -13,12 +12,6 @@ import { startUpstream } from '../helpers/upstream.ts'
 
 const PER_WRITE = 10_000
 const MAX_GROWTH_MIB = 96
-
-/** The most memory that a process has had so far, in MiB. */
-function peakMib(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kib) / 1024
-}
 
 async function start() {
   const upstream = await startUpstream(({ body }, response) => response.end(String(body.length)))
