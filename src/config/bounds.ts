@@ -49,6 +49,12 @@ export const boundsShape = {
     expected: 'a whole number from 0 (no limit) to 1000000',
     meaning: 'Requests in flight for all clients together; more get 503.',
   }),
+  bodyMemoryLimitMb: wholeNumber(0, 1_000_000).default(512).register(settingInfo, {
+    env: 'BODY_MEMORY_LIMIT_MB',
+    expected: 'a whole number from 0 (no limit) to 1000000',
+    meaning:
+      'Memory for the bodies of all requests in flight, the first 64 KiB of each not counted; more get 503 (MiB).',
+  }),
   clientWriteTimeoutMs: milliseconds(1).default(120_000).register(settingInfo, {
     env: 'CLIENT_WRITE_TIMEOUT_MS',
     expected: 'milliseconds, from 1 to a day',

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts'
 import { checkModel } from '../policy/client-policy.ts'
 import { readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
+import type { BodyMemory } from '../proxy/body-memory.ts'
 import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
 import { type OutboundRequest, startExchange } from '../proxy/exchange.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
@@ -20,6 +21,7 @@ import { familyConstraint } from './routing.ts'
 interface ForwardOptions {
   readonly dispatcher: Dispatcher
   readonly places: UpstreamPlaces
+  readonly bodyMemory: BodyMemory
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
@@ -58,6 +60,7 @@ async function forward(
   }
   const body = await readInboundBody(raw, reply.raw, {
     limitBytes: record.policy.bodyLimitBytes,
+    memory: options.bodyMemory,
     isModelChecked: client.models !== undefined,
   })
   const { model, stream } = body.fields

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 
 import { KeystowError } from '../errors.ts'
+import type { BodyAccount, BodyMemory } from '../proxy/body-memory.ts'
 import { collectBody, declaredLength, hasBody, limitBody, tooLarge } from '../proxy/request-body.ts'
 import { type BodyFields, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
@@ -17,6 +18,7 @@ export interface InboundBody {
 
 interface InboundBodyOptions {
   readonly limitBytes: number
+  readonly memory: BodyMemory
   /** Whether the model must be known before the body is sent on. */
   readonly isModelChecked: boolean
 }
@@ -42,21 +44,23 @@ export async function readInboundBody(
   }
   const contentType = request.headers['content-type']
   const kind = bodyKind(contentType)
-  if (kind === 'fields') return readFields(request, options)
-  if (kind === 'parts' && options.isModelChecked) {
-    return readParts(request, contentType ?? '', options.limitBytes)
+  if (kind === 'fields' || (kind === 'parts' && options.isModelChecked)) {
+    const account = options.memory.open()
+    // It is kept until then, to be sent again where it may be.
+    response.once('close', () => account.release())
+    const bounds = { ...options, account }
+    return kind === 'fields' ? readFields(request, bounds) : readParts(request, bounds)
   }
   const content = limitBody(request, options.limitBytes)
   return { content, fields: {}, ...(length !== undefined && { length }) }
 }
 
-async function readFields(
-  request: IncomingMessage,
-  { limitBytes, isModelChecked }: InboundBodyOptions,
-): Promise<InboundBody> {
-  const mustBeJson = isModelChecked || isDeclaredJson(request.headers['content-type'])
+type CollectOptions = InboundBodyOptions & { readonly account: BodyAccount }
+
+async function readFields(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
+  const mustBeJson = options.isModelChecked || isDeclaredJson(request.headers['content-type'])
   const scanner = createBodyFieldScanner()
-  const content = await collectBody(request, limitBytes, (chunk) => {
+  const content = await collectBody(request, options, (chunk) => {
     const problem = scanner.write(chunk)
     if (problem !== undefined && mustBeJson) throw invalidBody(problem)
   })
@@ -66,13 +70,9 @@ async function readFields(
   return { content, length: content.length, fields: {} }
 }
 
-async function readParts(
-  request: IncomingMessage,
-  contentType: string,
-  limitBytes: number,
-): Promise<InboundBody> {
-  const content = await collectBody(request, limitBytes, () => {})
-  const model = findMultipartModel(content, contentType)
+async function readParts(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
+  const content = await collectBody(request, options, () => {})
+  const model = findMultipartModel(content, request.headers['content-type'] ?? '')
   if (model === null) {
     throw invalidBody(
       'The multipart body is not formed so that its model can be read. Name each field once, in quotes.',

@@ -9,9 +9,9 @@ export interface ByteCollector {
 
 /**
  * One buffer that grows, instead of a list of pieces: a piece of one byte is an object of a hundred, and holds on to
- * the 64 KiB it was read with.
+ * the 64 KiB it was read with. `onGrow` is told before memory is taken, and may throw.
  */
-export function createByteCollector(): ByteCollector {
+export function createByteCollector(onGrow: (bytes: number) => void): ByteCollector {
   let bytes: Buffer = Buffer.alloc(0)
   let length = 0
   /** Whether the buffer is the collector's own, or the only piece so far. */
@@ -19,7 +19,9 @@ export function createByteCollector(): ByteCollector {
 
   function reserve(needed: number): void {
     if (isOwn && needed <= bytes.length) return
-    const grown = Buffer.allocUnsafe(Math.max(needed, length * 2, MIN_CAPACITY_BYTES))
+    const capacity = Math.max(needed, length * 2, MIN_CAPACITY_BYTES)
+    onGrow(capacity)
+    const grown = Buffer.allocUnsafe(capacity)
     bytes.copy(grown, 0, 0, length)
     bytes = grown
     isOwn = true

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type Readable, Transform } from 'node:stream'
 
 import { KeystowError } from '../errors.ts'
+import type { BodyAccount } from './body-memory.ts'
 import { createByteCollector } from './byte-collector.ts'
 
 /** The bytes a client declared with `content-length`; undefined when it declared none. */
@@ -46,16 +47,22 @@ function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
   }
 }
 
+/** How much of a body is taken, and where it is kept. */
+interface BodyBounds {
+  readonly limitBytes: number
+  readonly account: BodyAccount
+}
+
 /**
  * Reads a whole body into memory, showing each piece to `onPiece` on the way; whatever that throws ends
  * the reading. Rejects with a `KeystowError` at the first byte over the limit.
  */
 export function collectBody(
   request: IncomingMessage,
-  limitBytes: number,
+  { limitBytes, account }: BodyBounds,
   onPiece: (piece: Buffer) => void,
 ): Promise<Buffer> {
-  const collected = createByteCollector()
+  const collected = createByteCollector((bytes) => account.hold(bytes))
   const measure = createBodyMeter(limitBytes)
   return new Promise((resolve, reject) => {
     const release = (): void => {
@@ -69,10 +76,10 @@ export function collectBody(
       try {
         measure(piece)
         onPiece(piece)
+        collected.add(piece)
       } catch (error) {
-        return onError(error)
+        onError(error)
       }
-      collected.add(piece)
     }
     const onEnd = (): void => {
       release()
