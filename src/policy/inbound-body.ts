@@ -3,7 +3,14 @@ import type { Readable } from 'node:stream'
 
 import { KeystowError } from '../errors.ts'
 import type { BodyAccount, BodyMemory } from '../proxy/body-memory.ts'
-import { collectBody, declaredLength, hasBody, limitBody, tooLarge } from '../proxy/request-body.ts'
+import {
+  collectBody,
+  declaredLength,
+  discardBody,
+  hasBody,
+  limitBody,
+  tooLarge,
+} from '../proxy/request-body.ts'
 import { type BodyFields, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
 import { findMultipartModel } from './multipart-model.ts'
@@ -39,7 +46,7 @@ export async function readInboundBody(
     response.writeContinue()
   if (request.method === 'GET' || request.method === 'HEAD') {
     // Some clients send "{}" with every GET; it has no meaning there (RFC 9110 section 9.3.1).
-    request.resume()
+    discardBody(request, options.limitBytes)
     return NO_BODY
   }
   const contentType = request.headers['content-type']

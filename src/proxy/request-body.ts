@@ -92,6 +92,19 @@ export function collectBody(
   })
 }
 
+/** Reads a body that nobody wants, so that the connection can be used again; ends the connection over the limit. */
+export function discardBody(request: IncomingMessage, limitBytes: number): void {
+  const measure = createBodyMeter(limitBytes)
+  request.on('error', () => {})
+  request.on('data', (piece: Buffer) => {
+    try {
+      measure(piece)
+    } catch {
+      request.destroy()
+    }
+  })
+}
+
 /** Passes a body through as it comes, and fails it with a `KeystowError` at the first byte over the limit. */
 export function limitBody(request: IncomingMessage, limitBytes: number): Readable {
   const measure = createBodyMeter(limitBytes)

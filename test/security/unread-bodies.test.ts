@@ -69,6 +69,18 @@ describe('a request refused by its head', () => {
     clearInterval(timer)
   })
 
+  it('is not read for ever either where its body means nothing', async () => {
+    const upstream = await startUpstream(() => {})
+    const gateway = await startGateway({ upstream: upstream.origin, env: { BODY_LIMIT_MB: '1' } })
+    const client = openRaw(gateway)
+    client.send(rawRequest('GET', '/v1/x', { head: 'transfer-encoding: chunked\r\n' }))
+    const chunk = Buffer.from(`10000\r\n${'x'.repeat(0x10000)}\r\n`)
+    const timer = setInterval(() => client.socket.write(chunk), 5)
+    await new Promise((resolve) => client.socket.once('close', resolve))
+    clearInterval(timer)
+    expect(await gateway.waitForLine(() => true)).toMatchObject({ status: 499 })
+  })
+
   it('without a body leaves the connection to the next one', async () => {
     const { gateway } = await start()
     const client = openRaw(gateway)
