@@ -146,8 +146,8 @@ function createStallClock(socket: Socket): Connection['isStalled'] {
   let movedAt = 0
   return (now, limitMs) => {
     const pending = socket.writableLength
-    const written = socket.bytesWritten - pending
-    if (pending === 0 || written !== flushed || movedAt === 0) {
+    const written = pending === 0 ? 0 : socket.bytesWritten - pending
+    if (pending === 0 || written !== flushed) {
       flushed = written
       movedAt = now
     }

@@ -17,6 +17,9 @@ const BY_PARSER_CODE: Readonly<Record<string, ErrorName>> = {
 /** How often Node looks for requests that take too long. */
 const CHECK_INTERVAL_MS = 1000
 
+/** How often readers that stopped are looked for, unless they are to be cut off sooner than that. */
+const SWEEP_INTERVAL_MS = 5000
+
 /** Connections over the limit that are told so; any more are closed without a word. */
 const REFUSED_AT_ONCE = 64
 
@@ -113,8 +116,8 @@ function trackConnections(
   server.on('connection', (socket: Socket) => {
     const connection = open(socket)
     const address = parseAddress(socket.remoteAddress ?? '')
-    // Reset before anybody looked.
-    if (address === undefined) return
+    // Reset before anybody looked: what it has sent is not worth carrying out.
+    if (address === undefined) return void socket.destroy()
     const group = isShared(address) ? undefined : addressKey(address)
     if (table.add(socket, group)) return
     onCut('refused')
@@ -131,7 +134,7 @@ function trackConnections(
   }
 
   server.on('listening', () => {
-    const period = Math.min(Math.ceil(bounds.clientWriteTimeoutMs / 4), CHECK_INTERVAL_MS)
+    const period = Math.min(Math.ceil(bounds.clientWriteTimeoutMs / 4), SWEEP_INTERVAL_MS)
     const timer = setInterval(cutStalled, period)
     timer.unref()
     server.once('close', () => clearInterval(timer))

@@ -158,6 +158,27 @@ describe('a client that leaves', () => {
     expect(upstream.received).toHaveLength(1)
   })
 
+  it('(resets as soon as it has sent, two hundred times) leaves nothing behind', async () => {
+    const upstream = await startUpstream(hang)
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      // A reset takes the address from the socket, and whoever asks for it then.
+      env: { OPEN_ACCESS: 'true', CLIENT_TOKENS: '', TRUST_PROXY: '127.0.0.1' },
+    })
+    for (let i = 0; i < 200; i++) {
+      const client = openRaw(gateway)
+      client.socket.write(POST, () => client.socket.resetAndDestroy())
+      if (i % 20 === 0) await once(client.socket, 'close')
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    while ((await gateway.metrics.inFlight.get()).values[0]?.value !== 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await Promise.all(upstream.received.map(({ closed }) => closed))
+    expect(gateway.log()).not.toContain('address:unknown')
+    expect((await fetch(`${gateway.origin}/healthz`)).status).toBe(200)
+  })
+
   it('(closes, while it sends an upload the upstream does not read) ends it', async () => {
     const upstream = await startUpstream(hang)
     const gateway = await startGateway({ upstream: upstream.origin })

@@ -148,6 +148,22 @@ describe('a message that can be read in one way only', () => {
     expect(headers).not.toMatch(/trailer|x-t|__proto__|constructor|transfer_encoding/i)
   })
 
+  it.each(['DELETE', 'PUT', 'PATCH'])(
+    '(%s with chunks) reaches the upstream framed, and so does the next',
+    async (method) => {
+      const upstream = await startUpstream(echo)
+      const gateway = await startGateway({ upstream: upstream.origin })
+      const client = openRaw(gateway)
+      const body = `${VICTIM.length.toString(16)}\r\n${VICTIM}\r\n0\r\n\r\n`
+      const head = 'content-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n'
+      client.send(rawRequest(method, '/v1/x', { head, body }) + VICTIM)
+      const [first, second] = await client.answers(2)
+      expect(JSON.parse(first?.body ?? '')).toMatchObject({ method, body: VICTIM })
+      expect(JSON.parse(second?.body ?? '')).toMatchObject({ url: '/v1/victim' })
+      expect(upstream.received).toHaveLength(2)
+    },
+  )
+
   it('(a GET with a body) is forwarded without it, and the body is no request', async () => {
     const upstream = await startUpstream(echo)
     const gateway = await startGateway({ upstream: upstream.origin })
