@@ -1,6 +1,8 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 
+import { isLoopback } from './clients/address.ts'
 import type { Config } from './config/config.ts'
+import { createHttpServer } from './http/create-server.ts'
 import { createAuthFailures } from './limits/auth-failures.ts'
 import concurrency from './plugins/concurrency.ts'
 import cors from './plugins/cors.ts'
@@ -8,12 +10,13 @@ import drainRequests from './plugins/drain.ts'
 import errors from './plugins/errors.ts'
 import forward from './plugins/forward.ts'
 import identity from './plugins/identity.ts'
+import inFlight from './plugins/in-flight.ts'
+import loadShedding from './plugins/load-shedding.ts'
 import pathPolicy from './plugins/path-policy.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import record, { refuseUnreadable } from './plugins/record.ts'
 import requestLog from './plugins/request-log.ts'
 import { createUrlRewriter } from './plugins/routing.ts'
-import { listenForRawRequests, sendRawError } from './raw-http.ts'
 import admin from './routes/admin.ts'
 import billing from './routes/billing.ts'
 import health from './routes/health.ts'
@@ -21,29 +24,29 @@ import type { Services } from './services.ts'
 
 const BYTES_PER_MIB = 1024 * 1024
 
-/** How long a request, head and body, may take to arrive; the answer is not part of it. */
-const REQUEST_TIMEOUT_MS = 300_000
-
 /** The application: what a request meets, in the order in which it meets it. */
 export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
-  const { policy, dispatcher, limitStore, metrics, drain } = services
+  const { policy, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
+  const isTrusted = (address: string): boolean => policy.current().config.isTrustedProxy(address)
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // The line that is logged names its request itself; a child logger for each request costs more than the line.
     childLoggerFactory: (parent) => parent,
     bodyLimit: config.bodyLimitMb * BYTES_PER_MIB,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: (address) =>
-      typeof address === 'string' && policy.current().config.isTrustedProxy(address),
+    trustProxy: (address) => typeof address === 'string' && isTrusted(address),
     rewriteUrl: createUrlRewriter(policy),
-    clientErrorHandler: sendRawError,
-    // Refused like everything else, with a body that says why.
-    http: { requireHostHeader: false },
+    serverFactory: (dispatch) =>
+      createHttpServer(dispatch, {
+        bounds: config,
+        isShared: (address) => isLoopback(address) || isTrusted(address),
+        onCut: (reason) => metrics.cutConnections.inc({ reason }),
+      }),
+    // The server above has its own.
+    clientErrorHandler: () => {},
     forceCloseConnections: true,
   })
-  listenForRawRequests(app.server)
   // No parser of Fastify's reads a body: the hop takes it as it comes, and nothing else wants one.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
@@ -53,18 +56,20 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(errors)
   await app.register(requestLog, { metrics })
   await app.register(cors)
-  await app.register(refuseUnreadable)
+  await app.register(refuseUnreadable, { headerCountLimit: config.headerCountLimit })
   await app.register(drainRequests, { drain })
   await app.register(health, { drain, limitStore })
   await app.register(admin, { adminToken: config.adminToken, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {
+    await surface.register(loadShedding, { metrics })
     await surface.register(identity, { refuseToken })
     await surface.register(pathPolicy)
+    await surface.register(inFlight, { metrics })
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })
     await surface.register(billing)
-    await surface.register(forward, { dispatcher, scanner: services.scanner, metrics, drain })
+    await surface.register(forward, { ...services })
   })
   return app
 }

@@ -120,6 +120,12 @@ export const ERROR_CASES = {
     code: 'draining',
     message: 'This server is shutting down. Send the request again in a moment.',
   },
+  overloaded: {
+    status: 503,
+    type: 'server_error',
+    code: 'overloaded',
+    message: 'This server has more to do than it can. Send the request again in a moment.',
+  },
   storeUnavailable: {
     status: 503,
     type: 'server_error',

@@ -6,6 +6,9 @@ export interface Metrics {
   readonly requests: Counter<'route' | 'status'>
   readonly inFlight: Gauge
   readonly limited: Counter<'limit'>
+  readonly shed: Counter<'reason'>
+  readonly cutConnections: Counter<'reason'>
+  readonly unexpectedErrors: Counter
   readonly limitStoreFailures: Counter
   readonly redactions: Counter
   readonly limitStoreReady: Gauge
@@ -31,6 +34,23 @@ export function createMetrics(): Metrics {
       name: 'keystow_limited_total',
       help: 'Requests answered 429, by the limit that was reached.',
       labelNames: ['limit'],
+      registers,
+    }),
+    shed: new Counter({
+      name: 'keystow_shed_total',
+      help: 'Requests answered 503 because the instance had too much to do, by what showed it.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    cutConnections: new Counter({
+      name: 'keystow_connections_cut_total',
+      help: 'Connections closed against their clients: idle ones for new ones, new ones over a limit, and readers that stopped.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    unexpectedErrors: new Counter({
+      name: 'keystow_unexpected_errors_total',
+      help: 'Errors that nobody caught; more than ten in a minute end the process.',
       registers,
     }),
     limitStoreFailures: new Counter({

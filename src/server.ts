@@ -9,6 +9,7 @@ import { readInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
 import { startReloading } from './reload.ts'
 import { createServices } from './services.ts'
+import { createUnexpectedErrors } from './unexpected-errors.ts'
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78
@@ -60,24 +61,28 @@ async function serve(settings: Config): Promise<void> {
   }
 
   let isStopping = false
-  function stop(signal: NodeJS.Signals): void {
-    // The operator has waited long enough.
-    if (isStopping) process.exit(1)
+  function stop(reason: string, exitCode: number): void {
     isStopping = true
-    logger.info({ signal }, 'draining')
+    logger.info({ reason }, 'draining')
     void drain
       .start(policy.current().config.drainTimeoutMs)
       .then(close)
       .then(() => {
         logger.info('stopped')
-        process.exit(0)
+        process.exit(exitCode)
       })
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+
+  function onStopSignal(signal: NodeJS.Signals): void {
+    // The operator has waited long enough.
+    if (isStopping) process.exit(1)
+    stop(signal, 0)
+  }
+  process.on('SIGTERM', onStopSignal)
+  process.on('SIGINT', onStopSignal)
   process.on('SIGHUP', (signal) => {
     if (!hasLostTerminal()) reloading.reload(signal)
-    else if (!isStopping) stop(signal)
+    else if (!isStopping) stop(signal, 0)
   })
 
   try {
@@ -87,6 +92,11 @@ async function serve(settings: Config): Promise<void> {
     process.exitCode = 1
     return close()
   }
+  const onUnexpectedError = createUnexpectedErrors({
+    ...services,
+    onStorm: () => isStopping || stop('too many unexpected errors', 1),
+  })
+  process.on('uncaughtException', onUnexpectedError)
   printGeneratedToken(settings)
 }
 

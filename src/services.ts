@@ -8,15 +8,21 @@ import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createLivePolicy, type LivePolicy } from './policy/policy.ts'
+import { type BodyMemory, createBodyMemory } from './proxy/body-memory.ts'
 import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
+import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
 import type { LimitStore } from './stores/limit-store.ts'
+
+const BYTES_PER_MIB = 1024 * 1024
 
 /** What lives longer than one request. */
 export interface Services {
   readonly logger: Logger
   readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
+  readonly bodyMemory: BodyMemory
   readonly policy: LivePolicy
   readonly limitStore: LimitStore
   readonly metrics: Metrics
@@ -39,12 +45,15 @@ export function createServices(config: Config, destination?: DestinationStream):
   const dispatcher = createUpstreamClient({
     connections: config.upstreamConnections,
     connectTimeoutMs: config.upstreamConnectTimeoutMs,
+    headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
   })
   return {
     logger,
     metrics,
     limitStore,
     dispatcher,
+    bodyMemory: createBodyMemory(bodyMemoryBytes(config)),
+    places: createUpstreamPlaces(config.upstreamConnections),
     policy,
     scanner,
     drain: createDrain(),
@@ -52,4 +61,10 @@ export function createServices(config: Config, destination?: DestinationStream):
       await Promise.all([limitStore.close(), dispatcher.destroy()])
     },
   }
+}
+
+/** One body of the size that is allowed always finds room. */
+function bodyMemoryBytes({ bodyMemoryLimitMb, bodyLimitMb }: Config): number {
+  if (bodyMemoryLimitMb === 0) return 0
+  return Math.max(bodyMemoryLimitMb, 2 * bodyLimitMb) * BYTES_PER_MIB
 }

@@ -17,6 +17,10 @@ export function parseAddress(text: string): string | undefined {
   return mapped !== undefined && isIPv4(mapped) ? mapped : bare.toLowerCase()
 }
 
+/** Whether an address, as `parseAddress` gives it, is this machine's own. */
+export const isLoopback = (address: string): boolean =>
+  address === '::1' || (isIPv4(address) && address.startsWith('127.'))
+
 /** Groups an address the way access is handed out: IPv4 alone, IPv6 by its /64. */
 export function addressKey(text: string): string {
   const address = parseAddress(text)

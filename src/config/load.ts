@@ -18,7 +18,8 @@ import {
   type SecretFiles,
   type SecretInput,
 } from './secret-sources.ts'
-import { settingInfo, settingsShape } from './settings.ts'
+import { settingInfo } from './setting-kinds.ts'
+import { settingsShape } from './settings.ts'
 import { parseYaml, type YamlFile } from './yaml-file.ts'
 
 export type ConfigResult =

@@ -2,7 +2,8 @@ import type { z } from 'zod'
 
 import { nearestKey } from './nearest-key.ts'
 import { clientSchema, credentialSchema, routeSchema } from './policy-file.ts'
-import { settingInfo, settingsShape } from './settings.ts'
+import { settingInfo } from './setting-kinds.ts'
+import { settingsShape } from './settings.ts'
 
 /** Settings that may hold a password; their value is not repeated in a message. */
 const UNPRINTED: ReadonlySet<string> = new Set(['redisUrl', 'upstreamUrl'])

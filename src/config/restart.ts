@@ -1,6 +1,7 @@
 import type { Secret } from '../secret.ts'
 import type { Config } from './config.ts'
-import { settingInfo, type SettingName, type Settings, settingsShape } from './settings.ts'
+import { settingInfo } from './setting-kinds.ts'
+import { type SettingName, type Settings, settingsShape } from './settings.ts'
 
 /** What a reload takes up. Every other setting is read once: it stands in a socket, a connection or a client. */
 export const LIVE_SETTINGS: readonly SettingName[] = [

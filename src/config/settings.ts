@@ -1,27 +1,10 @@
 import { z } from 'zod'
 
+import { boundsShape } from './bounds.ts'
+import { milliseconds, settingInfo, wholeNumber } from './setting-kinds.ts'
+
 /** Log levels that pino knows; `silent` turns the log off. */
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-
-const DAY_MS = 86_400_000
-
-/** What an operator is told of a setting. */
-interface SettingInfo {
-  /** The environment variable that sets it. */
-  readonly env: string
-  /** What a valid value looks like; the second half of the message when one is not. */
-  readonly expected: string
-  /** One sentence for the operator. */
-  readonly meaning: string
-}
-
-export const settingInfo = z.registry<SettingInfo>()
-
-/** A whole number, from YAML as it is or from the environment as digits. */
-const wholeNumber = (min: number, max: number) =>
-  z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().min(min).max(max))
-
-const milliseconds = (min: number) => wholeNumber(min, DAY_MS)
 
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
 
@@ -125,11 +108,12 @@ export const settingsShape = {
     expected: 'milliseconds, from 1 to a day',
     meaning: 'How long an answer that has begun may be silent (ms). There is no total.',
   }),
-  upstreamConnections: wholeNumber(1, 100_000).default(4096).register(settingInfo, {
+  upstreamConnections: wholeNumber(1, 100_000).default(10_000).register(settingInfo, {
     env: 'UPSTREAM_CONNECTIONS',
     expected: 'a whole number from 1 to 100000',
     meaning: 'Connections to one upstream origin; further requests wait for one.',
   }),
+  ...boundsShape,
   sseHeartbeatMs: milliseconds(0).default(15_000).register(settingInfo, {
     env: 'SSE_HEARTBEAT_MS',
     expected: 'milliseconds, 0 turns it off',

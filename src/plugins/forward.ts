@@ -8,15 +8,20 @@ import type { Metrics } from '../metrics.ts'
 import { checkModel } from '../policy/client-policy.ts'
 import { readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
+import type { BodyMemory } from '../proxy/body-memory.ts'
 import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
 import { type OutboundRequest, startExchange } from '../proxy/exchange.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
+import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
+import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { familyConstraint } from './routing.ts'
 
 interface ForwardOptions {
   readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
+  readonly bodyMemory: BodyMemory
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
@@ -55,6 +60,7 @@ async function forward(
   }
   const body = await readInboundBody(raw, reply.raw, {
     limitBytes: record.policy.bodyLimitBytes,
+    memory: options.bodyMemory,
     isModelChecked: client.models !== undefined,
   })
   const { model, stream } = body.fields
@@ -94,7 +100,7 @@ function exchange(
   reply: FastifyReply,
   options: ForwardOptions & Attempts,
 ): Promise<void> {
-  const { dispatcher, drain, scanner, metrics, turns, buildOutbound } = options
+  const { dispatcher, places, drain, scanner, metrics, turns, buildOutbound } = options
   const { record } = request
   /** The request's own line names only the credential that was used last. */
   const sendAgain = (status?: number): OutboundRequest => {
@@ -106,8 +112,10 @@ function exchange(
     let untrack = (): void => {}
     const running = startExchange({
       dispatcher,
+      places,
       clocks: record.policy.clocks,
       scanner,
+      headerCountLimit: record.policy.config.upstreamHeaderCountLimit,
       request: buildOutbound(),
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
@@ -118,7 +126,7 @@ function exchange(
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true
         // A connection cannot be used again while the client still sends a body that nobody reads.
-        if (!request.raw.complete) reply.header('connection', 'close')
+        if (!request.raw.complete && hasBody(request.raw)) reply.header('connection', 'close')
         reply.hijack()
         resolve()
         return flatten(reply.getHeaders())

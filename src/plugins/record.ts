@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { KeystowError } from '../errors.ts'
-import { framingProblem } from '../policy/framing.ts'
+import { findFramingError } from '../policy/framing.ts'
 import { createRequestId } from '../request-id.ts'
 import type { RequestRecord } from '../request-record.ts'
 import { routingOf } from './routing.ts'
@@ -28,16 +28,16 @@ export default fp(
   { name: 'record' },
 )
 
+interface UnreadableOptions {
+  readonly headerCountLimit: number
+}
+
 /** Refuses what cannot be read in one way only; registered behind CORS, so that a page can read the answer. */
 export const refuseUnreadable = fp(
-  async function refuseUnreadable(app: FastifyInstance) {
+  async function refuseUnreadable(app: FastifyInstance, { headerCountLimit }: UnreadableOptions) {
     app.addHook('onRequest', (request, _reply, done) => {
-      const problem = framingProblem(request.raw)
-      if (problem !== undefined) {
-        // Where the next request would begin is anybody's guess.
-        const headers = { connection: 'close' }
-        return done(new KeystowError('badRequest', { message: problem, headers }))
-      }
+      const error = findFramingError(request.raw, headerCountLimit)
+      if (error !== undefined) return done(error)
       return done(request.record.target === undefined ? new KeystowError('invalidPath') : undefined)
     })
   },

@@ -2,7 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 
 import { KeystowError } from '../errors.ts'
-import { collectBody, declaredLength, hasBody, limitBody, tooLarge } from '../proxy/request-body.ts'
+import type { BodyAccount, BodyMemory } from '../proxy/body-memory.ts'
+import {
+  collectBody,
+  declaredLength,
+  discardBody,
+  hasBody,
+  limitBody,
+  tooLarge,
+} from '../proxy/request-body.ts'
 import { type BodyFields, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
 import { findMultipartModel } from './multipart-model.ts'
@@ -17,6 +25,7 @@ export interface InboundBody {
 
 interface InboundBodyOptions {
   readonly limitBytes: number
+  readonly memory: BodyMemory
   /** Whether the model must be known before the body is sent on. */
   readonly isModelChecked: boolean
 }
@@ -33,29 +42,32 @@ export async function readInboundBody(
   const length = declaredLength(request)
   if (length !== undefined && length > options.limitBytes) throw tooLarge(options.limitBytes)
   // A client that waits for the word to go on has by now passed identity and limits.
-  if (request.headers.expect !== undefined) response.writeContinue()
+  if (request.headers.expect !== undefined && request.httpVersion !== '1.0')
+    response.writeContinue()
   if (request.method === 'GET' || request.method === 'HEAD') {
     // Some clients send "{}" with every GET; it has no meaning there (RFC 9110 section 9.3.1).
-    request.resume()
+    discardBody(request, options.limitBytes)
     return NO_BODY
   }
   const contentType = request.headers['content-type']
   const kind = bodyKind(contentType)
-  if (kind === 'fields') return readFields(request, options)
-  if (kind === 'parts' && options.isModelChecked) {
-    return readParts(request, contentType ?? '', options.limitBytes)
+  if (kind === 'fields' || (kind === 'parts' && options.isModelChecked)) {
+    const account = options.memory.open()
+    // It is kept until then, to be sent again where it may be.
+    response.once('close', () => account.release())
+    const bounds = { ...options, account }
+    return kind === 'fields' ? readFields(request, bounds) : readParts(request, bounds)
   }
   const content = limitBody(request, options.limitBytes)
   return { content, fields: {}, ...(length !== undefined && { length }) }
 }
 
-async function readFields(
-  request: IncomingMessage,
-  { limitBytes, isModelChecked }: InboundBodyOptions,
-): Promise<InboundBody> {
-  const mustBeJson = isModelChecked || isDeclaredJson(request.headers['content-type'])
+type CollectOptions = InboundBodyOptions & { readonly account: BodyAccount }
+
+async function readFields(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
+  const mustBeJson = options.isModelChecked || isDeclaredJson(request.headers['content-type'])
   const scanner = createBodyFieldScanner()
-  const content = await collectBody(request, limitBytes, (chunk) => {
+  const content = await collectBody(request, options, (chunk) => {
     const problem = scanner.write(chunk)
     if (problem !== undefined && mustBeJson) throw invalidBody(problem)
   })
@@ -65,13 +77,9 @@ async function readFields(
   return { content, length: content.length, fields: {} }
 }
 
-async function readParts(
-  request: IncomingMessage,
-  contentType: string,
-  limitBytes: number,
-): Promise<InboundBody> {
-  const content = await collectBody(request, limitBytes, () => {})
-  const model = findMultipartModel(content, contentType)
+async function readParts(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
+  const content = await collectBody(request, options, () => {})
+  const model = findMultipartModel(content, request.headers['content-type'] ?? '')
   if (model === null) {
     throw invalidBody(
       'The multipart body is not formed so that its model can be read. Name each field once, in quotes.',

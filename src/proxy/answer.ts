@@ -60,9 +60,18 @@ export function startAnswer(options: AnswerOptions): Answer {
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
     idleMs: clocks.idleMs,
     isPaused: () => response.writableNeedDrain,
-    onBeat: () => response.headersSent && writer.beat(),
+    onBeat: () => attempt(() => response.headersSent && writer.beat()),
     onIdle: () => options.onBroken(new KeystowError('upstreamTimeout')),
   })
+
+  /** For what a timer or a decoder calls: what nobody catches there would be the process's end, not this answer's. */
+  function attempt(run: () => unknown): void {
+    try {
+      run()
+    } catch (cause) {
+      options.onBroken(new KeystowError('internalError', { cause }))
+    }
+  }
 
   function deliver(chunk: Buffer): boolean {
     const passing = scan.write(chunk)
@@ -84,12 +93,18 @@ export function startAnswer(options: AnswerOptions): Answer {
       ? undefined
       : createBodyDecoder(encodings, {
           onData(chunk) {
-            start()
-            return deliver(chunk)
+            let isOpen = true
+            attempt(() => {
+              start()
+              isOpen = deliver(chunk)
+            })
+            return isOpen
           },
           onEnd() {
-            start()
-            end()
+            attempt(() => {
+              start()
+              end()
+            })
           },
           onDrain: options.onReady,
           onError: (cause) => options.onBroken(new KeystowError('upstreamUnavailable', { cause })),

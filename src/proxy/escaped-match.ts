@@ -80,7 +80,8 @@ function readUnit(bytes: Buffer, at: number, unit: Unit): void {
 
 function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
   let next = at
-  while (bytes[next] === BACKSLASH) next++
+  // No further than it matters: a long run would be read again from each of its bytes.
+  while (next - at <= MAX_BACKSLASHES && bytes[next] === BACKSLASH) next++
   if (next - at > MAX_BACKSLASHES) return
   for (const expected of [LOWER_U, ZERO, ZERO]) {
     if (next >= bytes.length) {

@@ -10,6 +10,8 @@ import type { EgressScanner } from './egress-scan.ts'
 import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
+import type { UpstreamPlaces } from './upstream-places.ts'
+import { findUpstreamHeadProblem } from './upstream-head-problem.ts'
 
 /** A request as it goes to the upstream. */
 export interface OutboundRequest {
@@ -33,10 +35,13 @@ export type ExchangeEnding = 'completed' | 'aborted' | 'cancelled'
 
 interface ExchangeOptions {
   readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
   readonly request: OutboundRequest
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
   readonly scanner: EgressScanner
+  /** An answer with more headers is refused. */
+  readonly headerCountLimit: number
   /** How the path's event streams end, where that is known. */
   readonly streamForm: StreamForm | undefined
   /** The upstream has answered, and nothing has been sent to the client: returns what to send in place, if anything. */
@@ -78,10 +83,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
   let bytes = 0
   /** The attempt that counts: nothing of an earlier one reaches the client. */
   let attempt = 0
+  let leavePlace = (): void => {}
 
   function finish(): boolean {
     if (isOver) return false
     isOver = true
+    leavePlace()
     clearTimeout(firstByteTimer)
     answer?.stop()
     response.off('close', onClientClose)
@@ -113,9 +120,13 @@ export function startExchange(options: ExchangeOptions): Exchange {
   }
 
   function begin(status: number, rawHeaders: RawHeaders): void {
+    const problem = findUpstreamHeadProblem(status, rawHeaders, options.headerCountLimit)
+    if (problem !== undefined) {
+      return fail(new KeystowError('upstreamUnavailable', { cause: new Error(problem) }))
+    }
     const next = options.onAnswer(status, rawHeaders)
     if (next !== undefined) return sendAgain(next)
-    const head = readUpstreamHead(rawHeaders, request.origin)
+    const head = readUpstreamHead(status, rawHeaders, request.origin)
     if (head.encodings === undefined) {
       const cause = new Error('the answer has a content-encoding that is unknown')
       return fail(new KeystowError('upstreamUnavailable', { cause }))
@@ -156,6 +167,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
     if (outbound.body === null || Buffer.isBuffer(outbound.body)) startFirstByteClock()
     else outbound.body.once('end', () => isOver || startFirstByteClock())
 
+    const leave = options.places.take(outbound.origin, () => dispatch(outbound, isStale))
+    if (isStale()) leave()
+    else leavePlace = leave
+  }
+
+  function dispatch(outbound: OutboundRequest, isStale: () => boolean): void {
     options.dispatcher.dispatch(
       { ...outbound },
       {
@@ -194,11 +211,17 @@ export function startExchange(options: ExchangeOptions): Exchange {
     controller = undefined
     clearTimeout(firstByteTimer)
     attempt++
+    leavePlace()
     // Its connection goes with it: reading the rest of an answer that nobody wants could take for ever.
     refused?.abort(SENT_AGAIN)
     send(next)
   }
 
+  // It left while it was found out what it may do, and its close event has passed.
+  if (response.destroyed) {
+    queueMicrotask(onClientClose)
+    return { end: fail }
+  }
   response.once('close', onClientClose)
   response.on('drain', onDrain)
   send(request)

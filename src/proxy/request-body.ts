@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { type Readable, Transform } from 'node:stream'
 
 import { KeystowError } from '../errors.ts'
+import type { BodyAccount } from './body-memory.ts'
+import { createByteCollector } from './byte-collector.ts'
 
 /** The bytes a client declared with `content-length`; undefined when it declared none. */
 export function declaredLength(request: IncomingMessage): number | undefined {
@@ -22,17 +24,46 @@ export function tooLarge(limitBytes: number): KeystowError {
   })
 }
 
+const cutOff = (): KeystowError =>
+  new KeystowError('badRequest', { message: 'The request body was cut off.' })
+
+/** Many pieces smaller than this on average are a body that is sent to cost time, and nobody's data. */
+const MIN_AVERAGE_BYTES = 64
+const MANY_PIECES = 65_536
+
+/** Throws at the first piece that makes a body too large, or too many pieces. */
+function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
+  let length = 0
+  let pieces = 0
+  return (piece) => {
+    length += piece.length
+    pieces++
+    if (length > limitBytes) throw tooLarge(limitBytes)
+    if (pieces > MANY_PIECES && length < pieces * MIN_AVERAGE_BYTES) {
+      throw new KeystowError('badRequest', {
+        message: 'The request body comes in too many small chunks. Send it in larger ones.',
+      })
+    }
+  }
+}
+
+/** How much of a body is taken, and where it is kept. */
+interface BodyBounds {
+  readonly limitBytes: number
+  readonly account: BodyAccount
+}
+
 /**
- * Reads a whole body into memory, showing each piece to `onChunk` on the way; whatever that throws ends
+ * Reads a whole body into memory, showing each piece to `onPiece` on the way; whatever that throws ends
  * the reading. Rejects with a `KeystowError` at the first byte over the limit.
  */
 export function collectBody(
   request: IncomingMessage,
-  limitBytes: number,
-  onChunk: (chunk: Buffer) => void,
+  { limitBytes, account }: BodyBounds,
+  onPiece: (piece: Buffer) => void,
 ): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
+  const collected = createByteCollector((bytes) => account.hold(bytes))
+  const measure = createBodyMeter(limitBytes)
   return new Promise((resolve, reject) => {
     const release = (): void => {
       request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
@@ -41,40 +72,59 @@ export function collectBody(
       release()
       reject(error)
     }
-    const onData = (chunk: Buffer): void => {
-      length += chunk.length
-      if (length > limitBytes) return onError(tooLarge(limitBytes))
+    const onData = (piece: Buffer): void => {
       try {
-        onChunk(chunk)
+        measure(piece)
+        onPiece(piece)
+        collected.add(piece)
       } catch (error) {
-        return onError(error)
+        onError(error)
       }
-      chunks.push(chunk)
     }
     const onEnd = (): void => {
       release()
-      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length))
+      resolve(collected.take())
     }
-    const onClose = (): void => {
-      onError(new KeystowError('badRequest', { message: 'The request body was cut off.' }))
-    }
+    const onClose = (): void => onError(cutOff())
+    // The client left before its body was wanted, and its close event has passed.
+    if (request.destroyed) return onClose()
     request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
+  })
+}
+
+/** Reads a body that nobody wants, so that the connection can be used again; ends the connection over the limit. */
+export function discardBody(request: IncomingMessage, limitBytes: number): void {
+  const measure = createBodyMeter(limitBytes)
+  request.on('error', () => {})
+  request.on('data', (piece: Buffer) => {
+    try {
+      measure(piece)
+    } catch {
+      request.destroy()
+    }
   })
 }
 
 /** Passes a body through as it comes, and fails it with a `KeystowError` at the first byte over the limit. */
 export function limitBody(request: IncomingMessage, limitBytes: number): Readable {
-  let length = 0
+  const measure = createBodyMeter(limitBytes)
   const limited = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      length += chunk.length
-      if (length > limitBytes) done(tooLarge(limitBytes))
-      else done(null, chunk)
+    transform(piece: Buffer, _encoding, done) {
+      try {
+        measure(piece)
+      } catch (error) {
+        return done(error instanceof Error ? error : null)
+      }
+      return done(null, piece)
     },
   })
+  // Nobody else listens when the request is refused before it is sent on, and the process would end over it.
+  limited.on('error', () => {})
+  const onClose = (): void => {
+    if (!request.readableEnded) limited.destroy(cutOff())
+  }
   request.once('error', (error) => limited.destroy(error))
-  request.once('close', () => {
-    if (!request.readableEnded) limited.destroy(new Error('the client broke off its request body'))
-  })
+  request.once('close', onClose)
+  if (request.destroyed) onClose()
   return request.pipe(limited)
 }

@@ -69,7 +69,11 @@ export interface UpstreamHead {
 }
 
 /** Sorts an upstream's raw response headers into what passes to the client and what the hop needs to know. */
-export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): UpstreamHead {
+export function readUpstreamHead(
+  status: number,
+  rawHeaders: RawHeaders,
+  origin: string,
+): UpstreamHead {
   const named = connectionTokens(rawHeaders)
   const passing: string[] = []
   let contentType = ''
@@ -88,7 +92,8 @@ export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): Upstre
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
   const encodings = parseContentEncoding(contentEncoding)
   const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType)
-  const isReframed = isEventStream || encodings?.length !== 0
+  // RFC 9110 section 8.6: a 204 has no length, whatever the upstream gave it.
+  const isReframed = isEventStream || encodings?.length !== 0 || status === 204
   const headers = isReframed ? withoutHeader(passing, 'content-length') : passing
   return {
     headers: isEventStream ? toStreamHeaders(headers) : headers,

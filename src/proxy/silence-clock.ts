@@ -21,6 +21,7 @@ export function startSilenceClock(options: SilenceClockOptions): SilenceClock {
   const { beatMs, idleMs } = options
   let lastByteAt = performance.now()
   let lastBeatAt = lastByteAt
+  let isStopped = false
   let timer = setTimeout(tick, nextDelay(lastByteAt))
 
   function nextDelay(now: number): number {
@@ -37,7 +38,7 @@ export function startSilenceClock(options: SilenceClockOptions): SilenceClock {
       lastBeatAt = now
       options.onBeat()
     }
-    timer = setTimeout(tick, nextDelay(now))
+    if (!isStopped) timer = setTimeout(tick, nextDelay(now))
   }
 
   return {
@@ -45,6 +46,7 @@ export function startSilenceClock(options: SilenceClockOptions): SilenceClock {
       lastByteAt = performance.now()
     },
     stop() {
+      isStopped = true
       clearTimeout(timer)
     },
   }

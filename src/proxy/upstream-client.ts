@@ -8,6 +8,8 @@ const KEEP_ALIVE_MS = 30_000
 interface UpstreamClientOptions {
   readonly connections: number
   readonly connectTimeoutMs: number
+  /** An answer whose head or trailers are larger is an error. */
+  readonly headerLimitBytes: number
 }
 
 /**
@@ -19,6 +21,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher
   return new Agent({
     connections: options.connections,
     pipelining: 1,
+    maxHeaderSize: options.headerLimitBytes,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Waiting is timed by the exchange, which knows a silent stream from a slow reader.
     headersTimeout: 0,

@@ -8,10 +8,16 @@ const TIMEOUT_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ])
 
-/** Maps what went wrong between Keystow and the upstream to what the client is told; the cause is for the log. */
+/**
+ * Maps what went wrong between Keystow and the upstream to what the client is told; the cause is for the log. undici's
+ * errors and the sockets' have a code; what has none was thrown here.
+ */
 export function toUpstreamError(error: unknown): KeystowError {
   if (error instanceof KeystowError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (!(error instanceof Error && 'code' in error)) {
+    return new KeystowError('internalError', { cause: error })
+  }
+  const code = String(error.code)
   return new KeystowError(TIMEOUT_CODES.has(code) ? 'upstreamTimeout' : 'upstreamUnavailable', {
     cause: error,
   })

@@ -2,13 +2,23 @@ import type { LimitStore, Slot, WindowState } from './limit-store.ts'
 
 const SWEEP_INTERVAL_MS = 10_000
 
-/** Windows kept at once. Past it, new keys share one window: nobody's counter is forgotten to make room. */
+/**
+ * Windows kept at once for keys of one kind, which is what stands before their colon. Past it, new keys of that kind
+ * share one window: nobody's counter is forgotten to make room, and a flood of addresses costs no client its own.
+ */
 const MAX_WINDOWS = 200_000
-const OVERFLOW_KEY = 'overflow'
+const OVERFLOW_KEY = ':overflow'
 
 interface Window {
   count: number
   endsAt: number
+}
+
+/** A store that can take over from another what it has counted. */
+export interface MemoryLimitStore extends LimitStore {
+  /** Where the key's window stands, without counting. */
+  readWindow(limitKey: string): WindowState | undefined
+  setWindow(limitKey: string, state: WindowState): void
 }
 
 interface MemoryLimitStoreOptions {
@@ -18,17 +28,27 @@ interface MemoryLimitStoreOptions {
 }
 
 /** Keeps the counters of one process. */
-export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): LimitStore {
+export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): MemoryLimitStore {
   const { now = () => performance.now(), maxWindows = MAX_WINDOWS } = options
-  const windows = new Map<string, Window>()
+  const windowsByKind = new Map<string, Map<string, Window>>()
   const inFlight = new Map<string, number>()
-  const sweep = setInterval(() => dropEnded(windows, now()), SWEEP_INTERVAL_MS)
+  const sweep = setInterval(() => {
+    for (const windows of windowsByKind.values()) dropEnded(windows, now())
+  }, SWEEP_INTERVAL_MS)
   sweep.unref()
 
+  function windowsLike(limitKey: string): Map<string, Window> {
+    const kind = limitKey.slice(0, limitKey.indexOf(':'))
+    let windows = windowsByKind.get(kind)
+    if (windows === undefined) windowsByKind.set(kind, (windows = new Map()))
+    return windows
+  }
+
   function findWindow(limitKey: string, windowMs: number): Window {
+    const windows = windowsLike(limitKey)
     const at = now()
-    const isKnown = windows.has(limitKey)
-    const key = isKnown || windows.size < maxWindows ? limitKey : OVERFLOW_KEY
+    const isKept = windows.has(limitKey) || windows.size < maxWindows
+    const key = isKept ? limitKey : OVERFLOW_KEY
     const current = windows.get(key)
     if (current !== undefined && current.endsAt > at) return current
     const fresh = { count: 0, endsAt: at + windowMs }
@@ -60,6 +80,16 @@ export function createMemoryLimitStore(options: MemoryLimitStoreOptions = {}): L
           release(limitKey)
         },
       }
+    },
+    readWindow(limitKey) {
+      const window = windowsLike(limitKey).get(limitKey)
+      if (window === undefined || window.endsAt <= now()) return undefined
+      return { count: window.count, resetAfterMs: Math.ceil(window.endsAt - now()) }
+    },
+    setWindow(limitKey, { count, resetAfterMs }) {
+      const window = findWindow(limitKey, resetAfterMs)
+      window.count = count
+      window.endsAt = now() + resetAfterMs
     },
     isReady: () => true,
     async close() {

@@ -37,13 +37,23 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
  * is away every call rejects at once, and the connection is taken up again when it is back.
  */
 export function createRedisLimitStore(options: RedisConnectionOptions): LimitStore {
-  const connection = createRedisConnection(options)
+  const connection = createRedisConnection({
+    ...options,
+    onStateChange(isReady, error) {
+      // One that was restarted knows of no lease; those here are told before anything is asked.
+      if (isReady) renewLeases()
+      options.onStateChange(isReady, error)
+    },
+  })
   const leases = new Map<string, string>()
-  const renewal = setInterval(() => {
-    for (const [lease, key] of leases)
-      ignoreFailure(connection.run(RENEW_SLOT, [key], [lease, String(LEASE_MS)]))
-  }, RENEW_INTERVAL_MS)
+  const renewal = setInterval(renewLeases, RENEW_INTERVAL_MS)
   renewal.unref()
+
+  function renewLeases(): void {
+    for (const [lease, key] of leases) {
+      ignoreFailure(connection.run(RENEW_SLOT, [key], [lease, String(LEASE_MS)]))
+    }
+  }
 
   function release(key: string, lease: string): void {
     if (leases.delete(lease)) ignoreFailure(connection.send((client) => client.zRem(key, lease)))

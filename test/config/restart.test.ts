@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { LIVE_SETTINGS } from '../../src/config/restart.ts'
-import { settingInfo, settingsShape } from '../../src/config/settings.ts'
+import { settingInfo } from '../../src/config/setting-kinds.ts'
+import { settingsShape } from '../../src/config/settings.ts'
 
 const BASE = { UPSTREAM_API_KEY: 'hk-test-key', CLIENT_TOKENS: 'alice:ks-test-alice' }
 

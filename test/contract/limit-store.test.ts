@@ -93,10 +93,32 @@ describe('a limit store in memory', () => {
   it('forgets no counter to make room for new keys', async () => {
     const store = createMemoryLimitStore({ maxWindows: 2 })
     opened.push(store)
-    await store.countRequest('a', WINDOW_MS)
-    await store.countRequest('b', WINDOW_MS)
-    await store.countRequest('c', WINDOW_MS)
-    expect((await store.countRequest('d', WINDOW_MS)).count).toBe(2)
-    expect((await store.countRequest('a', WINDOW_MS)).count).toBe(2)
+    await store.countRequest('address:a', WINDOW_MS)
+    await store.countRequest('address:b', WINDOW_MS)
+    await store.countRequest('address:c', WINDOW_MS)
+    expect((await store.countRequest('address:d', WINDOW_MS)).count).toBe(2)
+    expect((await store.countRequest('address:a', WINDOW_MS)).count).toBe(2)
+  })
+
+  it('keeps room for each kind of key', async () => {
+    const store = createMemoryLimitStore({ maxWindows: 2 })
+    opened.push(store)
+    for (let i = 0; i < 10; i++) await store.countRequest(`auth-failures:${i}`, WINDOW_MS)
+    expect((await store.countRequest('client:a', WINDOW_MS)).count).toBe(1)
+    expect((await store.countRequest('client:b', WINDOW_MS)).count).toBe(1)
+  })
+
+  it('takes over a window of another store, with its end', async () => {
+    let now = 0
+    const store = createMemoryLimitStore({ now: () => now })
+    opened.push(store)
+    expect(store.readWindow('client:a')).toBeUndefined()
+    store.setWindow('client:a', { count: 7, resetAfterMs: 100 })
+    now = 60
+    expect(store.readWindow('client:a')).toEqual({ count: 7, resetAfterMs: 40 })
+    expect(await store.countRequest('client:a', WINDOW_MS)).toEqual({ count: 8, resetAfterMs: 40 })
+    now = 100
+    expect(store.readWindow('client:a')).toBeUndefined()
+    expect((await store.countRequest('client:a', WINDOW_MS)).count).toBe(1)
   })
 })

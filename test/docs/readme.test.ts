@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 import { LIVE_SETTINGS } from '../../src/config/restart.ts'
-import { settingInfo, settingsShape } from '../../src/config/settings.ts'
+import { settingInfo } from '../../src/config/setting-kinds.ts'
+import { settingsShape } from '../../src/config/settings.ts'
 import { ERROR_CASES } from '../../src/errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 

@@ -7,7 +7,7 @@ import { buildApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import type { Drain } from '../../src/drain.ts'
 import type { Metrics } from '../../src/metrics.ts'
-import { createServices } from '../../src/services.ts'
+import { createServices, type Services } from '../../src/services.ts'
 
 export const TEST_CREDENTIAL = 'hk-test-0123456789abcdefghijklmnopqrstuvwxyz012345678'
 export const TEST_TOKEN = 'ks-test-alice'
@@ -37,10 +37,13 @@ interface GatewayOptions {
   readonly upstream: string
   readonly env?: Readonly<Record<string, string>>
   readonly yaml?: string
+  /** Puts something else in place of a service, such as one that fails. */
+  readonly replace?: (services: Services) => Partial<Services>
 }
 
 /** Starts the whole application on a free port, as the process would, until the test has ended. */
-export async function startGateway({ upstream, env = {}, yaml }: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { upstream, env = {}, yaml } = options
   const { config, problems } = parseConfig(
     {
       UPSTREAM_URL: upstream,
@@ -55,7 +58,8 @@ export async function startGateway({ upstream, env = {}, yaml }: GatewayOptions)
   if (config === undefined) throw new Error(problems.join('\n'))
 
   const log = createLogSink()
-  const services = createServices(config, log.stream)
+  const made = createServices(config, log.stream)
+  const services = { ...made, ...options.replace?.(made) }
   const { drain, metrics } = services
   const app = await buildApp(config, services)
   const origin = await app.listen({ host: config.host, port: config.port })

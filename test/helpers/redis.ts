@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 
+import { createClient } from '@redis/client'
 import { onTestFinished } from 'vitest'
 
 import { createFolder } from './folder.ts'
@@ -13,6 +14,8 @@ export interface Redis {
   readonly url: string
   start(): Promise<void>
   stop(): Promise<void>
+  /** Lets every client's commands wait for so long. */
+  pause(milliseconds: number): Promise<void>
 }
 
 /** A redis-server of its own on a free port, without persistence; ends with the test. */
@@ -46,7 +49,18 @@ export async function startRedis(): Promise<Redis> {
 
   await start()
   onTestFinished(stop)
-  return { url: `redis://127.0.0.1:${port}`, start, stop }
+  const url = `redis://127.0.0.1:${port}`
+  return {
+    url,
+    start,
+    stop,
+    async pause(milliseconds) {
+      const client = createClient({ url })
+      await client.connect()
+      await client.sendCommand(['CLIENT', 'PAUSE', String(milliseconds), 'ALL'])
+      client.destroy()
+    },
+  }
 }
 
 /** A port that was free a moment ago. */

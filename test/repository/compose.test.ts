@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 
-import { settingInfo, settingsShape } from '../../src/config/settings.ts'
+import { settingInfo } from '../../src/config/setting-kinds.ts'
+import { settingsShape } from '../../src/config/settings.ts'
 
 const composeSchema = z.object({
   services: z.record(

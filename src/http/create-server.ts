@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+import { addressKey, parseAddress } from '../clients/address.ts'
+import { type ErrorName, KeystowError } from '../errors.ts'
+import { overloaded } from '../limits/overloaded.ts'
+import { type Connection, createConnection } from './connection.ts'
+import { createConnectionTable } from './connection-table.ts'
+
+/** What Node's parser refuses, by the code of its error; the rest is a bad request. */
+const BY_PARSER_CODE: Readonly<Record<string, ErrorName>> = {
+  HPE_HEADER_OVERFLOW: 'headersTooLarge',
+  ERR_HTTP_REQUEST_TIMEOUT: 'requestTimeout',
+}
+
+/** How often Node looks for requests that take too long. */
+const CHECK_INTERVAL_MS = 1000
+
+/** How often readers that stopped are looked for, unless they are to be cut off sooner than that. */
+const SWEEP_INTERVAL_MS = 5000
+
+/** Connections over the limit that are told so; any more are closed without a word. */
+const REFUSED_AT_ONCE = 64
+
+export interface ServerBounds {
+  readonly headerLimitKb: number
+  readonly headerCountLimit: number
+  readonly headerTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly requestsPerConnection: number
+  readonly connectionLimit: number
+  readonly connectionLimitPerAddress: number
+  readonly clientWriteTimeoutMs: number
+}
+
+/** Why a connection was closed against its client's will. */
+export type CutReason = 'evicted' | 'refused' | 'write_timeout'
+
+interface ServerOptions {
+  readonly bounds: ServerBounds
+  /** Whether the limit for each address leaves this one out: many clients stand behind it. */
+  readonly isShared: (address: string) => boolean
+  readonly onCut: (reason: CutReason) => void
+}
+
+/** The HTTP server under the application: what it takes of a request, a connection and an address. */
+export function createHttpServer(dispatch: RequestListener, options: ServerOptions): Server {
+  const { bounds } = options
+  const server = createServer({
+    maxHeaderSize: bounds.headerLimitKb * 1024,
+    headersTimeout: Math.min(bounds.headerTimeoutMs, bounds.requestTimeoutMs),
+    requestTimeout: bounds.requestTimeoutMs,
+    keepAliveTimeout: bounds.keepAliveTimeoutMs,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    // Whatever NODE_OPTIONS says.
+    httpValidation: 'strict',
+    // Refused like everything else, with a body that says why.
+    requireHostHeader: false,
+  })
+  // Node drops those that are too many without a word; one more than allowed is how the application knows.
+  server.maxHeadersCount = bounds.headerCountLimit + 1
+  if (bounds.connectionLimit > 0) server.maxConnections = bounds.connectionLimit + REFUSED_AT_ONCE
+  server.on('drop', () => options.onCut('refused'))
+
+  const findConnection = trackConnections(server, dispatch, options)
+  const take = (request: IncomingMessage, response: ServerResponse): void =>
+    findConnection(request.socket).take(request, response)
+  server.on('request', take)
+  // The word to go on is given when the body is wanted, not before identity and limits.
+  server.on('checkContinue', take)
+  server.on('checkExpectation', take)
+  server.on('connect', ({ socket }: IncomingMessage) => {
+    socket.on('error', () => socket.destroy())
+    findConnection(socket).refuse(new KeystowError('methodNotAllowed'))
+  })
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+    // A browser connects before it has a request; that none came needs no answer.
+    if (!socket.writable || socket.bytesRead === 0) socket.destroy()
+    else
+      findConnection(socket).refuse(
+        new KeystowError(BY_PARSER_CODE[error.code ?? ''] ?? 'badRequest'),
+      )
+  })
+  return server
+}
+
+/** Keeps the connections of a server within their limits; finds the one of a socket. */
+function trackConnections(
+  server: Server,
+  dispatch: RequestListener,
+  { bounds, isShared, onCut }: ServerOptions,
+): (socket: Socket) => Connection {
+  const connections = new WeakMap<Socket, Connection>()
+  const table = createConnectionTable<Socket>({
+    limit: bounds.connectionLimit,
+    limitPerAddress: bounds.connectionLimitPerAddress,
+    onEvicted(socket) {
+      onCut('evicted')
+      socket.destroy()
+    },
+  })
+
+  function open(socket: Socket): Connection {
+    const connection = createConnection(socket, {
+      dispatch,
+      maxRequests: bounds.requestsPerConnection,
+      onBusy: (isBusy) => table.setBusy(socket, isBusy),
+    })
+    connections.set(socket, connection)
+    socket.once('close', () => table.remove(socket))
+    return connection
+  }
+
+  server.on('connection', (socket: Socket) => {
+    const connection = open(socket)
+    const address = parseAddress(socket.remoteAddress ?? '')
+    // Reset before anybody looked: what it has sent is not worth carrying out.
+    if (address === undefined) {
+      socket.destroy()
+      return
+    }
+    const group = isShared(address) ? undefined : addressKey(address)
+    if (table.add(socket, group)) return
+    onCut('refused')
+    connection.refuse(overloaded())
+  })
+
+  function cutStalled(): void {
+    const now = performance.now()
+    for (const socket of table.all()) {
+      if (!connections.get(socket)?.isStalled(now, bounds.clientWriteTimeoutMs)) continue
+      onCut('write_timeout')
+      socket.destroy()
+    }
+  }
+
+  server.on('listening', () => {
+    const period = Math.min(Math.ceil(bounds.clientWriteTimeoutMs / 4), SWEEP_INTERVAL_MS)
+    const timer = setInterval(cutStalled, period)
+    timer.unref()
+    server.once('close', () => clearInterval(timer))
+  })
+  return (socket) => connections.get(socket) ?? open(socket)
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+
+import { createByteCollector } from '../../src/proxy/byte-collector.ts'
+
+describe('a byte collector', () => {
+  it.each([
+    ['nothing', []],
+    ['one piece', ['abc']],
+    ['many small ones', Array.from({ length: 200_000 }, (_, index) => String(index % 10))],
+    ['a large one behind small ones', ['a', 'b', 'x'.repeat(1_000_000), 'c']],
+    ['empty ones', ['', 'a', '', 'b', '']],
+  ])('gives back %s as it came', (_what, texts) => {
+    const collector = createByteCollector(() => {})
+    for (const text of texts) collector.add(Buffer.from(text))
+    expect(collector.take().toString()).toBe(texts.join(''))
+  })
+
+  it('copies no piece that is alone, and writes into none', () => {
+    const collector = createByteCollector(() => {})
+    const first = Buffer.from('abc')
+    collector.add(first)
+    expect(collector.take().buffer).toBe(first.buffer)
+    collector.add(Buffer.from('def'))
+    expect(collector.take().toString()).toBe('abcdef')
+    expect(first.toString()).toBe('abc')
+  })
+
+  it('tells how much memory it takes, beforehand', () => {
+    const grown: number[] = []
+    const collector = createByteCollector((bytes) => {
+      if (bytes > 450_000) throw new Error('too much')
+      grown.push(bytes)
+    })
+    const piece = Buffer.alloc(50_000)
+    for (let i = 0; i < 5; i++) collector.add(piece)
+    expect(grown).toEqual([100_000, 200_000, 400_000])
+    expect(() => collector.add(Buffer.alloc(200_000))).toThrow('too much')
+    expect(collector.take()).toHaveLength(250_000)
+  })
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+
+import { startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { peakMib } from '../helpers/memory.ts'
+import { listeningPort, startProcess } from '../helpers/process.ts'
+import { startUpstream } from '../helpers/upstream.ts'
+
+// A proxy that reads a stream event by event has to keep the one that has begun, and an upstream need never end it:
+// one event, one header, one line without an end, and the process is out of memory. Nothing here waits for an event
+// to be whole, and what is held back is no longer than the credential written at its longest.
+
+const MIB = 1024 * 1024
+const EVENT_BYTES = 120 * MIB
+const MAX_GROWTH_MIB = 96
+const SECRET = TEST_CREDENTIAL.slice('hk-'.length)
+
+const POST = {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', authorization: `Bearer ${TEST_TOKEN}` },
+  body: '{"stream":true}',
+}
+
+/** Writes this piece until so many bytes are written, no faster than they are read, and then the last words. */
+function startEndless(first: string, piece: string, last: string) {
+  return startUpstream((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(first)
+    let sent = 0
+    const send = (): void => {
+      while (sent < EVENT_BYTES) {
+        sent += piece.length
+        if (!response.write(piece)) return void response.once('drain', send)
+      }
+      response.end(last)
+    }
+    send()
+  })
+}
+
+const SECRET_BEGINNING = SECRET.slice(0, -1)
+
+describe.skipIf(process.platform !== 'linux')('an event of 120 MB', () => {
+  it.each([
+    ['of a text', 'x'.repeat(64 * 1024)],
+    ['of backslashes', '\\'.repeat(64 * 1024)],
+    ['of percent signs', '%'.repeat(64 * 1024)],
+    ['of beginnings of the credential', SECRET_BEGINNING.repeat(1000)],
+    ['of bytes that begin a character', '\xf0'.repeat(32 * 1024)],
+  ])('(%s) takes no memory to speak of, and is searched to its end', async (_what, piece) => {
+    const upstream = await startEndless('data: "', piece, `"${SECRET}"\n\ndata: [DONE]\n\n`)
+    const keystow = startProcess({
+      env: {
+        PORT: '0',
+        UPSTREAM_API_KEY: TEST_CREDENTIAL,
+        UPSTREAM_URL: upstream.origin,
+        CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+      },
+    })
+    const port = await listeningPort(keystow)
+    const pid = keystow.child.pid ?? 0
+    const idleMib = peakMib(pid)
+    const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, POST)
+    let bytes = 0
+    let tail = Buffer.alloc(0)
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length
+      tail = Buffer.concat([tail, chunk]).subarray(-200)
+    }
+    expect(bytes).toBeGreaterThan(EVENT_BYTES)
+    expect(tail.toString()).toContain('[redacted]')
+    expect(tail.toString()).not.toContain(SECRET)
+    expect(peakMib(pid) - idleMib).toBeLessThan(MAX_GROWTH_MIB)
+  })
+})
+
+describe('an event that does not end', () => {
+  it('is passed on as it comes', async () => {
+    let goOn = (): void => {}
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"a":"first ')
+      goOn = () => response.write('second ')
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const leave = new AbortController()
+    const response = await gateway.fetch('/v1/chat/completions', { ...POST, signal: leave.signal })
+    const reader = response.body?.getReader()
+    const read = async (): Promise<string> =>
+      Buffer.from((await reader?.read())?.value ?? '').toString()
+    expect(await read()).toBe('data: {"a":"first ')
+    goOn()
+    expect(await read()).toBe('second ')
+    leave.abort()
+  })
+})
