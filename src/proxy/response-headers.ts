@@ -128,12 +128,17 @@ function ownLocation(value: string, origin: string): string | undefined {
  * list when there was none.
  */
 export function redactHeaders(headers: string[], scanner: EgressScanner): string[] {
-  const all = headers.join('\n')
-  if (scanner.scanText(all) === all) return headers
+  // Empty lines between, over which nothing is read as one.
+  const all = headers.join('\n\n')
+  const names = headers.filter((_, index) => index % 2 === 0)
+  if (scanner.scanText(all) === all && scanner.isEachNameSafe(names)) {
+    return headers
+  }
   const redacted: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
-    if (scanner.scanText(name) === name) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
+    const isSafe = scanner.isEachNameSafe([name]) && scanner.scanText(name) === name
+    if (isSafe) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
   }
   return redacted
 }
