@@ -8,8 +8,11 @@ export interface Unit {
   isCut: boolean
 }
 
-/** JSON within JSON within JSON has seven; a longer run is no escape anybody reads, and must not be held back. */
-const MAX_BACKSLASHES = 7
+/**
+ * Each JSON around JSON doubles them, and a log line is one more: three within each other are four there, with eight.
+ * A run longer than of four is no escape anybody reads, and must not be held back.
+ */
+const MAX_BACKSLASHES = 15
 
 /** `&#x`, as many digits, and a semicolon; leading zeros are allowed. */
 const MAX_ENTITY_DIGITS = 7
