@@ -55,6 +55,9 @@ const DROPPED: ReadonlySet<string> = new Set([
 /** The upstream's CORS policy is for its own pages; most clones answer `*`. */
 const CORS_PREFIX = 'access-control-'
 
+/** The one transfer coding that is undone before the body comes here. */
+const CHUNKED = /(?<=^|,)\s*chunked\s*$/i
+
 /** Bytes that Node refuses in a header value. */
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
 
@@ -73,20 +76,25 @@ export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): Upstre
   const named = connectionTokens(rawHeaders)
   const passing: string[] = []
   let contentType = ''
+  /** Content codings and, outside them, transfer codings: whoever encoded the body may have named it either way. */
   let contentEncoding = ''
+  let transferEncoding = ''
   let requestId: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = headerText(rawHeaders[i]).toLowerCase()
     const value = headerText(rawHeaders[i + 1]).replace(INVALID_VALUE, '')
     if (name === 'content-type') contentType = value
     else if (name === 'content-encoding') contentEncoding += `,${value}`
+    else if (name === 'transfer-encoding') transferEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
     if (DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name)) continue
     const passed = name === 'location' ? ownLocation(value, origin) : value
     if (passed !== undefined) passing.push(name, passed)
   }
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
-  const encodings = parseContentEncoding(contentEncoding)
+  const encodings = parseContentEncoding(
+    `${contentEncoding},${transferEncoding.replace(CHUNKED, '')}`,
+  )
   const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType)
   const isReframed = isEventStream || encodings?.length !== 0
   const headers = isReframed ? withoutHeader(passing, 'content-length') : passing
