@@ -9,10 +9,10 @@ export interface Unit {
 }
 
 /**
- * Each JSON around JSON doubles them, and a log line is one more: three within each other are four there, with eight.
- * A run longer than of four is no escape anybody reads, and must not be held back.
+ * Each JSON around JSON doubles them, and a log line is one more: five within each other have sixteen. A longer run is
+ * no escape that anybody reads, and must not be held back.
  */
-const MAX_BACKSLASHES = 15
+const MAX_BACKSLASHES = 31
 
 /** `&#x`, as many digits, and a semicolon; leading zeros are allowed. */
 const MAX_ENTITY_DIGITS = 7

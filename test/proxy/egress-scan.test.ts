@@ -100,7 +100,7 @@ describe('the egress scan', () => {
     const scan = scanner.startBody({ isFixedLength: false })
     expect(scan.write(Buffer.from(`data: abc ${SECRET.slice(0, 5)}`)).toString()).toBe('data: abc ')
     expect(scan.write(Buffer.from('!')).toString()).toBe(`${SECRET.slice(0, 5)}!`)
-    expect(scan.write(Buffer.from('\\'.repeat(100))).length).toBeGreaterThan(80)
+    expect(scan.write(Buffer.from('\\'.repeat(100))).length).toBe(69)
   })
 
   it('finds several, of several credentials, overlapping or not', () => {
