@@ -3,8 +3,8 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import { describe, expect, it } from 'vitest'
 
 import { startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
-import { sendRaw } from '../helpers/raw-client.ts'
-import { startRawUpstream } from '../helpers/raw-upstream.ts'
+import { sendOverWire } from '../helpers/wire-client.ts'
+import { startScriptedUpstream } from '../helpers/scripted-upstream.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
 // A compressed answer cannot be searched, and its client would decode it all the same: an upstream that compresses
@@ -17,7 +17,7 @@ const BODY_WITHOUT_LEAK = BODY.replace(TEST_CREDENTIAL, 'hk-[redacted]')
 
 async function answerRaw(headers: string, body: Buffer) {
   const isChunked = headers.includes('chunked')
-  const upstream = await startRawUpstream((socket) => {
+  const upstream = await startScriptedUpstream((socket) => {
     socket.write(`HTTP/1.1 200 OK\r\n${headers}\r\n`)
     socket.write(
       isChunked ? `\r\n${body.length.toString(16)}\r\n` : `content-length: ${body.length}\r\n\r\n`,
@@ -26,7 +26,7 @@ async function answerRaw(headers: string, body: Buffer) {
     socket.end(isChunked ? '\r\n0\r\n\r\n' : '')
   })
   const gateway = await startGateway({ upstream })
-  return sendRaw({ port: gateway.port })
+  return sendOverWire({ port: gateway.port })
 }
 
 async function answerTo(body: Buffer, headers: Record<string, string>) {
@@ -126,11 +126,11 @@ describe('an answer that came compressed', () => {
   })
 
   it.each([200, 204, 304])('without a body, %i, is passed on', async (status) => {
-    const upstream = await startRawUpstream((socket) =>
+    const upstream = await startScriptedUpstream((socket) =>
       socket.end(`HTTP/1.1 ${status} X\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n`),
     )
     const gateway = await startGateway({ upstream })
-    expect((await sendRaw({ port: gateway.port })).status).toBe(status)
+    expect((await sendOverWire({ port: gateway.port })).status).toBe(status)
   })
 
   it('is passed on up to what breaks it, and then cut', async () => {

@@ -5,8 +5,12 @@ import { CREDENTIAL_FORMS } from '../helpers/credential-forms.ts'
 import { findCredential } from '../helpers/find-credential.ts'
 import { startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
-import { type RawAnswer, sendRaw } from '../helpers/raw-client.ts'
-import { type RawHandler, startRawUpstream, writeApart } from '../helpers/raw-upstream.ts'
+import { type WireAnswer, sendOverWire } from '../helpers/wire-client.ts'
+import {
+  type ScriptedHandler,
+  startScriptedUpstream,
+  writeApart,
+} from '../helpers/scripted-upstream.ts'
 
 // OpenAI's own 401 says "Incorrect API key provided: sk-…"; debugging upstreams echo the request, redirects carry it
 // in their query, error pages escape it, logs quote it in JSON within JSON or as Basic authorization. A hostile
@@ -136,7 +140,7 @@ const scriptsOf = (place: Place, forms: typeof FORMS): Script[] =>
 
 /** Answers with the script whose number the request's body names. */
 const play =
-  (scripts: readonly Script[]): RawHandler =>
+  (scripts: readonly Script[]): ScriptedHandler =>
   async (socket, request) => {
     const index = Number(/"script":(\d+)/.exec(request)?.[1])
     await writeApart(socket, scripts[index]?.pieces ?? [])
@@ -145,19 +149,19 @@ const play =
 
 interface Reading {
   readonly how: string
-  readonly answer: RawAnswer
+  readonly answer: WireAnswer
 }
 
 async function readAll(scripts: readonly Script[], port: number): Promise<Reading[]> {
   const readings: Reading[] = []
   for (const [index, { how }] of scripts.entries()) {
-    readings.push({ how, answer: await sendRaw({ port, body: `{"script":${index}}` }) })
+    readings.push({ how, answer: await sendOverWire({ port, body: `{"script":${index}}` }) })
   }
   return readings
 }
 
 /** What is wrong with an answer that may not hold the credential, but has to be whole; undefined when nothing is. */
-function problemOf({ wire, body, status, isWhole }: RawAnswer): string | undefined {
+function problemOf({ wire, body, status, isWhole }: WireAnswer): string | undefined {
   const leak = findCredential(wire, TEST_CREDENTIAL) ?? findCredential(body, TEST_CREDENTIAL)
   if (leak !== undefined) return `leaks ${leak}`
   if (Number.isNaN(status)) return `is no answer: ${wire.slice(0, 100)}`
@@ -173,7 +177,7 @@ function problemsOf(readings: readonly Reading[]): string[] {
 
 async function leakAll(place: Place, forms: typeof FORMS) {
   const scripts = scriptsOf(place, forms)
-  const upstream = await startRawUpstream(play(scripts))
+  const upstream = await startScriptedUpstream(play(scripts))
   const gateway = await startGateway({ upstream, env: { ADMIN_TOKEN: 'ks-test-admin' } })
   const readings = await readAll(scripts, gateway.port)
   await gateway.waitForLine(() => gateway.requestLines().length === scripts.length)
@@ -211,11 +215,11 @@ describe('a header whose name is the credential', () => {
     const credential = 'hk-test-UPPER-and-lower-0123456789'
     const names = [credential, credential.slice(3), credential.slice(3).toLowerCase()]
     for (const name of names) {
-      const upstream = await startRawUpstream((socket) =>
+      const upstream = await startScriptedUpstream((socket) =>
         socket.end(`${OK}x-${name}: 1\r\nx-other: 1\r\n${sized('{}')}`),
       )
       const gateway = await startGateway({ upstream, env: { UPSTREAM_API_KEY: credential } })
-      const { head } = await sendRaw({ port: gateway.port })
+      const { head } = await sendOverWire({ port: gateway.port })
       expect(head).toContain('x-other: 1')
       expect(head.toLowerCase()).not.toContain('upper-and-lower')
       expect(gateway.log()).toContain('"alarm":"credential_in_answer"')
@@ -228,7 +232,7 @@ describe.skipIf(openssl === undefined)('an upstream that is reached over TLS', (
     const certificate = createCertificate('IP:127.0.0.1')
     const place = PASSING['the data of an event']
     const scripts = place === undefined ? [] : scriptsOf(place, FORMS)
-    const upstream = await startRawUpstream(play(scripts), certificate)
+    const upstream = await startScriptedUpstream(play(scripts), certificate)
     const keystow = startProcess({
       env: {
         PORT: '0',

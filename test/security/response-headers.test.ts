@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { startGateway } from '../helpers/gateway.ts'
-import { sendRaw } from '../helpers/raw-client.ts'
-import { startRawUpstream } from '../helpers/raw-upstream.ts'
+import { sendOverWire } from '../helpers/wire-client.ts'
+import { startScriptedUpstream } from '../helpers/scripted-upstream.ts'
 
 // The upstream's cookie is a session of the account that the key belongs to. Its CORS headers (most clones answer
 // `*`) would open Keystow to every page, its challenge makes a browser ask for a password, its HSTS and Alt-Svc bind
@@ -71,11 +71,11 @@ const PASSED = [
 ]
 
 async function answerTo(headers: readonly string[]): Promise<Map<string, string[]>> {
-  const upstream = await startRawUpstream((socket) =>
+  const upstream = await startScriptedUpstream((socket) =>
     socket.end(`HTTP/1.1 200 OK\r\ncontent-length: 2\r\n${headers.join('\r\n')}\r\n\r\n{}`),
   )
   const gateway = await startGateway({ upstream })
-  const { head, body } = await sendRaw({ port: gateway.port })
+  const { head, body } = await sendOverWire({ port: gateway.port })
   expect(body).toBe('{}')
   const found = new Map<string, string[]>()
   for (const line of head.split('\r\n').slice(1)) {

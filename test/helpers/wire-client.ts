@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { TEST_TOKEN } from './gateway.ts'
 
 /** An answer as it came over the wire. */
-export interface RawAnswer {
+export interface WireAnswer {
   /** Everything, one character a byte. */
   readonly wire: string
   readonly status: number
@@ -14,7 +14,7 @@ export interface RawAnswer {
   readonly isWhole: boolean
 }
 
-interface RawRequest {
+interface WireRequest {
   readonly port: number
   readonly path?: string
   readonly body?: string
@@ -23,7 +23,11 @@ interface RawRequest {
 const HEAD_END = '\r\n\r\n'
 
 /** Sends one request over a connection of its own and reads all that comes back. */
-export async function sendRaw({ port, path = '/v1/chat/completions', body = '{}' }: RawRequest) {
+export async function sendOverWire({
+  port,
+  path = '/v1/chat/completions',
+  body = '{}',
+}: WireRequest) {
   const socket = connect(port, '127.0.0.1')
   socket.write(
     `POST ${path} HTTP/1.1\r\nhost: keystow.test\r\nauthorization: Bearer ${TEST_TOKEN}\r\n` +
@@ -37,7 +41,7 @@ export async function sendRaw({ port, path = '/v1/chat/completions', body = '{}'
   return parseAnswer(Buffer.concat(chunks).toString('latin1'))
 }
 
-function parseAnswer(wire: string): RawAnswer {
+function parseAnswer(wire: string): WireAnswer {
   const headEnd = wire.indexOf(HEAD_END)
   const head = wire.slice(0, headEnd)
   const rest = wire.slice(headEnd + HEAD_END.length)
@@ -55,7 +59,7 @@ function parseAnswer(wire: string): RawAnswer {
   }
 }
 
-function readChunks(text: string): Pick<RawAnswer, 'body' | 'isWhole'> {
+function readChunks(text: string): Pick<WireAnswer, 'body' | 'isWhole'> {
   let body = ''
   let at = 0
   while (at < text.length) {

@@ -8,12 +8,15 @@ import type { Certificate } from './certificate.ts'
 import { portOf } from './port.ts'
 
 /** Writes whatever it likes to a request's connection. */
-export type RawHandler = (socket: Socket, request: string) => unknown
+export type ScriptedHandler = (socket: Socket, request: string) => unknown
 
 const HEAD_END = '\r\n\r\n'
 
 /** An upstream of bare sockets, for answers that no HTTP library would send; ends with the test. */
-export async function startRawUpstream(handle: RawHandler, tls?: Certificate): Promise<string> {
+export async function startScriptedUpstream(
+  handle: ScriptedHandler,
+  tls?: Certificate,
+): Promise<string> {
   const sockets = new Set<Socket>()
   const accept = (socket: Socket): void => {
     sockets.add(socket)
@@ -43,7 +46,7 @@ export async function writeApart(
   }
 }
 
-function readRequests(socket: Socket, handle: RawHandler): void {
+function readRequests(socket: Socket, handle: ScriptedHandler): void {
   let seen = ''
   socket.on('data', (chunk: Buffer) => {
     seen += chunk.toString('latin1')
