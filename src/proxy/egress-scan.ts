@@ -79,7 +79,9 @@ function startBody(find: Find, isFixedLength: boolean): BodyScan {
   let hits = 0
 
   function pass(bytes: Buffer, isLast: boolean): Buffer {
-    const { matches, cutAt } = withoutOverlap(find(bytes, isLast), bytes.length)
+    const found = find(bytes, isLast)
+    const { matches, cutAt } =
+      found.matches.length === 0 ? found : withoutOverlap(found, bytes.length)
     held = cutAt === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(cutAt))
     const passing = cutAt === bytes.length ? bytes : bytes.subarray(0, cutAt)
     if (matches.length === 0) return passing

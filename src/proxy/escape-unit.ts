@@ -45,6 +45,9 @@ const LOWER_R = 0x72
 const LOWER_U = 0x75
 const LOWER_X = 0x78
 
+/** The bit in which ASCII's lower case letters differ from its upper case ones. */
+const TO_LOWER = 0x20
+
 /** What one character behind a backslash stands for. */
 const SHORT_ESCAPES: Readonly<Record<number, number>> = {
   [QUOTE]: QUOTE,
@@ -63,7 +66,8 @@ export function mayBeginEscape(bytes: Buffer, at: number): boolean {
   if (next === undefined) return true
   if (bytes[at] === PERCENT) return isHighDigit(next)
   if (bytes[at] === AMPERSAND) return next === HASH
-  if (next !== LOWER_U) return next === BACKSLASH || next === LOWER_X || next in SHORT_ESCAPES
+  const kind = next | TO_LOWER
+  if (kind !== LOWER_U) return next === BACKSLASH || kind === LOWER_X || next in SHORT_ESCAPES
   const [first = ZERO, second = ZERO, third = ZERO] = [bytes[at + 2], bytes[at + 3], bytes[at + 4]]
   return first === ZERO && second === ZERO && isHighDigit(third)
 }
@@ -103,12 +107,13 @@ function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
   let next = at
   while (bytes[next] === BACKSLASH) next++
   if (next - at > MAX_BACKSLASHES) return
-  const kind = bytes[next]
-  if (kind === undefined) unit.isCut = true
+  const mark = bytes[next]
+  const kind = (mark ?? 0) | TO_LOWER
+  if (mark === undefined) unit.isCut = true
   else if (kind === LOWER_X) readHex(bytes, at, next + 1, unit)
   else if (kind === LOWER_U) readUnicode(bytes, at, next + 1, unit)
-  else if (kind in SHORT_ESCAPES) {
-    unit.character = SHORT_ESCAPES[kind] ?? 0
+  else if (mark in SHORT_ESCAPES) {
+    unit.character = SHORT_ESCAPES[mark] ?? 0
     unit.length = next + 1 - at
   }
 }
@@ -133,7 +138,7 @@ function readHex(bytes: Buffer, at: number, digitsAt: number, unit: Unit): void 
 }
 
 function readEntity(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
-  const isHex = ((bytes[at + 2] ?? 0) | 0x20) === LOWER_X
+  const isHex = ((bytes[at + 2] ?? 0) | TO_LOWER) === LOWER_X
   const digitsAt = at + (isHex ? 3 : 2)
   let next = digitsAt
   let value = 0
@@ -154,6 +159,6 @@ function readEntity(bytes: Buffer, at: number, unit: Unit, isLast: boolean): voi
 
 function hexValue(byte = 0): number {
   if (byte >= ZERO && byte <= 0x39) return byte - ZERO
-  const lower = byte | 0x20
+  const lower = byte | TO_LOWER
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }

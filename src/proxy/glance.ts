@@ -21,7 +21,7 @@ const POSSIBLE = 1
 const INTRODUCER = 2
 
 /** What stands in escapes and between lines, beside the characters of the secrets themselves. */
-const ESCAPE_CHARACTERS = '0123456789abcdefABCDEFuxXnr#;\r\n'
+const ESCAPE_CHARACTERS = '0123456789abcdefABCDEFuUxXnr#;\r\n'
 
 const LF = 0x0a
 const CR = 0x0d

@@ -78,19 +78,24 @@ export interface UpstreamHead {
 export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): UpstreamHead {
   const named = connectionTokens(rawHeaders)
   const passing: string[] = []
-  let contentType = ''
+  /** The first: whoever reads the last of two would take the body for something else. */
+  let contentType: string | undefined
   /** Content codings and, outside them, transfer codings: whoever encoded the body may have named it either way. */
   let contentEncoding = ''
   let transferEncoding = ''
   let requestId: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = headerText(rawHeaders[i]).toLowerCase()
-    const value = headerText(rawHeaders[i + 1]).replace(INVALID_VALUE, '')
-    if (name === 'content-type') contentType = value
+    const value = headerText(rawHeaders[i + 1])
+      .replace(INVALID_VALUE, '')
+      .trim()
+    const isSecondType = name === 'content-type' && contentType !== undefined
+    if (name === 'content-type') contentType ??= value
     else if (name === 'content-encoding') contentEncoding += `,${value}`
     else if (name === 'transfer-encoding') transferEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
-    if (DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name)) continue
+    if (isSecondType || DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name))
+      continue
     const passed = name === 'location' ? ownLocation(value, origin) : value
     if (passed !== undefined) passing.push(name, passed)
   }
@@ -98,7 +103,7 @@ export function readUpstreamHead(rawHeaders: RawHeaders, origin: string): Upstre
   const encodings = parseContentEncoding(
     `${contentEncoding},${transferEncoding.replace(CHUNKED, '')}`,
   )
-  const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType)
+  const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType ?? '')
   const isReframed = isEventStream || encodings?.length !== 0
   const headers = isReframed ? withoutHeader(passing, 'content-length') : passing
   return {

@@ -41,6 +41,7 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ],
   ['JSON-escaped in JSON', escapeWith((hex) => `\\\\u00${hex}`, everySecond)],
   ['JSON-escaped in JSON in JSON', escapeWith((hex) => `\\\\\\\\u00${hex}`)],
+  ['JSON-escaped in upper case', escapeWith((hex) => upper(`\\u00${hex}`))],
   ['escaped as in a program', escapeWith((hex) => `\\x${hex}`)],
   ['in HTML entities', escapeWith((_hex, code) => `&#${code};`)],
   ['in hexadecimal HTML entities', escapeWith((hex) => `&#x${hex};`, everySecond)],

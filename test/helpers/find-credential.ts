@@ -34,13 +34,12 @@ function* viewsOf(text: string): Generator<string> {
 /** The texts of which one stands wherever the credential does. */
 function needlesOf(credential: string): string[] {
   const secret = credential.replace(PREFIX, '')
-  // Three bytes are four characters: what is cut away depends on the neighbours too.
-  const encoded = ['', '..', '.'].map((before, cut) =>
-    Buffer.from(before + secret.slice(0, -2))
-      .toString('base64')
-      .replaceAll('=', '')
-      .slice(before.length === 0 ? 0 : 4, -2 - cut),
-  )
+  // A character is six bits, and those at both ends may hold some of the neighbours'.
+  const encoded = ['', '.', '..'].map((before) => {
+    const [start, end] = [before.length * 8, (before.length + secret.length) * 8]
+    const text = Buffer.from(`${before}${secret}..`).toString('base64')
+    return text.slice(Math.ceil(start / 6), Math.floor(end / 6))
+  })
   const inUrls = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
   return [secret, ...encoded, ...inUrls]
 }

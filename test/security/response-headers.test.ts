@@ -71,8 +71,11 @@ const PASSED = [
 ]
 
 async function answerTo(headers: readonly string[]): Promise<Map<string, string[]>> {
+  const hasLength = headers.some((line) => line.startsWith('content-length'))
   const upstream = await startScriptedUpstream((socket) =>
-    socket.end(`HTTP/1.1 200 OK\r\ncontent-length: 2\r\n${headers.join('\r\n')}\r\n\r\n{}`),
+    socket.end(
+      `HTTP/1.1 200 OK\r\n${headers.join('\r\n')}\r\n${hasLength ? '' : 'content-length: 2\r\n'}\r\n{}`,
+    ),
   )
   const gateway = await startGateway({ upstream })
   const { head, body } = await sendOverWire({ port: gateway.port })
@@ -117,6 +120,15 @@ describe('what an upstream says in its headers', () => {
     expect(headers.get('x-upstream-request-id')).toEqual(['theirs'])
     expect(headers.get('date')).toHaveLength(1)
     expect(headers.get('content-length')).toEqual(['2'])
+  })
+
+  it.each([
+    [['content-type: text/plain', 'Content-Type: text/html'], 'content-type', 'text/plain'],
+    [['content-type:  text/plain \t'], 'content-type', 'text/plain'],
+    [['content-length: 2 '], 'content-length', '2'],
+  ])('is read in one way: %j', async (lines, name, value) => {
+    const headers = await answerTo(lines)
+    expect(headers.get(name)).toEqual([value])
   })
 
   it.each([
