@@ -37,14 +37,17 @@ interface FamiliesInput {
   readonly origin: string
   readonly credentials: readonly WeightedCredential[]
   readonly routes: Readonly<Record<string, RoutePolicy>>
+  /** Further headers of `/v1`. */
+  readonly forwardHeaders: readonly string[]
 }
 
 /** `/v1`, Midjourney and the families of the YAML, each with its credentials bound to its origin. */
 export function buildFamilies(input: FamiliesInput): readonly FamilyConfig[] {
   const { problems } = input.secrets
   const main = { origin: new URL(input.origin).origin, credentials: input.credentials }
+  const { forwardHeaders } = input
   const families: FamilyConfig[] = [
-    { name: 'v1', prefixes: V1_PREFIXES, headers: [BEARER], ...main },
+    { name: 'v1', prefixes: V1_PREFIXES, headers: [BEARER], forwardHeaders, ...main },
     { name: 'mj', prefixes: MIDJOURNEY_PREFIXES, headers: MIDJOURNEY_HEADERS, ...main },
   ]
   const taken = [...OWN_PREFIXES, ...V1_PREFIXES, ...MIDJOURNEY_PREFIXES]
@@ -54,7 +57,7 @@ export function buildFamilies(input: FamiliesInput): readonly FamilyConfig[] {
     taken.push(...prefixes)
     const bound = bindRoute(name, route, { secrets: input.secrets, main })
     const headers = [{ name: route.header.toLowerCase(), template: route.template }]
-    families.push({ name, prefixes, headers, ...bound })
+    families.push({ name, prefixes, headers, forwardHeaders: route.forwardHeaders, ...bound })
   }
   return families
 }

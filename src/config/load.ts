@@ -67,12 +67,12 @@ export function parseConfig(
 
   const madeBefore = running?.generatedToken
   const { clients, generatedToken } = buildClients(env, { ...parsed, madeBefore }, problems)
-  const origin = parsed.upstreamUrl
-  const families = buildFamilies({ secrets, origin, credentials, routes: parsed.routes })
+  const { upstreamUrl: origin, routes, forwardHeaders } = parsed
+  const families = buildFamilies({ secrets, origin, credentials, routes, forwardHeaders })
   problems.push(...safeStartProblems({ settings: parsed, hasTokens: clients.length > 0 }))
   if (problems.length > 0) return { problems }
 
-  const { trustProxy: _, routes: __, credentials: ___, ...rest } = parsed
+  const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
   const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families }
   return {
     config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }),

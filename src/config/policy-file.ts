@@ -1,5 +1,7 @@
 import { z } from 'zod'
 
+import { isForwardable } from '../proxy/outbound-headers.ts'
+
 const PATH_PREFIX = /^\/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]$/
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/i
 export const CLIENT_ID = /^[A-Za-z0-9._@-]{1,64}$/
@@ -53,6 +55,19 @@ export const credentialSchema = z
 
 const credentialList = z.array(credentialSchema).min(1).optional()
 
+/** Request headers that are forwarded beside those that always are. */
+const forwardHeaders = z
+  .array(
+    z
+      .string()
+      .regex(HEADER_NAME, { error: 'give names of request headers, such as openai-organization' })
+      .refine(isForwardable, {
+        error:
+          'names a header that never leaves this server: it carries a secret of the client, or belongs to its connection; take it out',
+      }),
+  )
+  .default([])
+
 /** A further family of paths, forwarded like `/v1`. */
 export const routeSchema = z.strictObject({
   prefix: z.union([pathPrefix, z.array(pathPrefix).min(1)]),
@@ -69,14 +84,17 @@ export const routeSchema = z.strictObject({
     .string()
     .includes('{credential}', { error: 'put {credential} where the credential goes' })
     .default('Bearer {credential}'),
+  forwardHeaders,
 })
 
-/** What only the YAML can say: clients, further families, the closed paths that are opened, a pool of credentials. */
+/** What only the YAML can say: clients, further families, a pool of credentials, what is opened of what is closed. */
 export const policyShape = {
   credentials: credentialList,
   clients: z.array(clientSchema).default([]),
   routes: z.record(z.string(), routeSchema).default({}),
   openPaths: z.array(pathPrefix).default([]),
+  /** Of `/v1`. */
+  forwardHeaders,
 }
 
 export type ClientPolicy = z.output<typeof clientSchema>

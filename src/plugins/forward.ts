@@ -68,7 +68,7 @@ async function forward(
   if (stream !== undefined) record.isStream = stream
   if (!isRead(request.method)) checkModel(client, target, model)
 
-  const headers = buildOutboundHeaders(raw.rawHeaders)
+  const headers = buildOutboundHeaders(raw.rawHeaders, family)
   if (body.length !== undefined) headers.push('content-length', String(body.length))
   const turns = startTurns(family.pool, {
     model: model ?? family.name,

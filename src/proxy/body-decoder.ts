@@ -15,12 +15,19 @@ const RATIO_FREE_BYTES = 4 * 1024 * 1024
 /** More than two layers are nobody's mistake. */
 const MAX_LAYERS = 2
 
+/** 8 MiB, what every decoder should take (RFC 8878 section 3.1.1.1.2); zlib's own limit is 128 MiB for each answer. */
+const ZSTD_WINDOW_LOG = 23
+
 const CREATE: Readonly<Record<string, () => Transform>> = {
   gzip: () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
   'x-gzip': () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
   deflate: () => createInflate({ flush: constants.Z_SYNC_FLUSH }),
   br: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
-  zstd: () => createZstdDecompress({ flush: constants.ZSTD_e_flush }),
+  zstd: () =>
+    createZstdDecompress({
+      flush: constants.ZSTD_e_flush,
+      params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+    }),
 }
 
 /** Takes compressed bytes and gives plain ones to its handlers. */
@@ -89,7 +96,9 @@ export function createBodyDecoder(
       return first.write(chunk)
     },
     end() {
-      first.end()
+      // A 204, a 304 or an empty body may well say how it would have been encoded.
+      if (received > 0) first.end()
+      else handlers.onEnd()
     },
     resume() {
       last.resume()

@@ -60,19 +60,28 @@ export function createEventStreamWriter(
     response.end()
   }
 
+  /** What a finished stream still lacks; an event that was cut after the finish is ended first. */
+  function endOf({ endFrame }: StreamForm): string {
+    if (isEnded || endFrame === '') return ''
+    return isAtEventEnd ? endFrame : `\n\n${endFrame}`
+  }
+
   return {
     write,
     fail,
     end() {
-      if (held !== undefined) response.write(held)
+      if (held !== undefined) {
+        response.write(held)
+        isAtEventEnd = false
+      }
       const isWhole = form === undefined || isEnded || isFinished
       if (!isWhole) fail(new KeystowError('upstreamUnavailable'))
-      else response.end(isEnded ? undefined : form?.endFrame)
+      else response.end(form === undefined ? '' : endOf(form))
       return isWhole
     },
     beat() {
-      if (isAtEventEnd && held === undefined && !response.writableNeedDrain)
-        response.write(HEARTBEAT)
+      const isBetweenEvents = isAtEventEnd && held === undefined
+      if (isBetweenEvents && !isEnded && !response.writableNeedDrain) response.write(HEARTBEAT)
     },
   }
 }

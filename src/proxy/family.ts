@@ -15,6 +15,8 @@ export interface FamilyConfig {
   readonly origin: string
   /** The headers that carry a credential. */
   readonly headers: readonly CredentialHeader[]
+  /** Request headers that are forwarded beside those that always are. */
+  readonly forwardHeaders?: readonly string[]
   /** Families with the same list share a pool. */
   readonly credentials: readonly WeightedCredential[]
 }
@@ -29,6 +31,10 @@ export interface CredentialHeader {
 /** Paths that go to one upstream, each request with a credential of one pool. */
 export interface Family extends Pick<FamilyConfig, 'name' | 'prefixes' | 'origin'> {
   readonly pool: CredentialPool
+  /** Lower case; what the credential is sent in. A client's header of that name stays here. */
+  readonly credentialHeaders: ReadonlySet<string>
+  /** Lower case; what is forwarded beside the headers that always are. */
+  readonly forwardHeaders: ReadonlySet<string>
   /** A flat list of outbound headers (name, value, name, value) with the credential of this turn behind them. */
   withCredential(outboundHeaders: readonly string[], turn: Turn): string[]
 }
@@ -48,7 +54,7 @@ export function bindFamilies(
 }
 
 function bindFamily(
-  { name, prefixes, origin, headers }: FamilyConfig,
+  { name, prefixes, origin, headers, forwardHeaders = [] }: FamilyConfig,
   pool: CredentialPool,
 ): Family {
   if (pool.origin !== origin) throw new Error(`${name} shares credentials with another origin`)
@@ -57,6 +63,8 @@ function bindFamily(
     prefixes,
     origin,
     pool,
+    credentialHeaders: new Set(headers.map((header) => header.name)),
+    forwardHeaders: new Set(forwardHeaders.map((header) => header.toLowerCase())),
     withCredential(outboundHeaders: readonly string[], { credential }: Turn): string[] {
       if (credential.origin !== origin) throw new Error(`a credential is not for ${origin}`)
       const all = [...outboundHeaders]

@@ -21,13 +21,16 @@ const UPSTREAM_IDENTITY_HEADERS = [
   'alt-svc',
   'clear-site-data',
   'content-security-policy',
+  'content-security-policy-report-only',
   'nel',
   'openai-organization',
   'openai-project',
+  'public-key-pins',
   'refresh',
   'report-to',
   'reporting-endpoints',
   'server',
+  'service-worker-allowed',
   'set-cookie',
   'set-cookie2',
   'strict-transport-security',
@@ -55,6 +58,9 @@ const DROPPED: ReadonlySet<string> = new Set([
 /** The upstream's CORS policy is for its own pages; most clones answer `*`. */
 const CORS_PREFIX = 'access-control-'
 
+/** The one transfer coding that is undone before the body comes here. */
+const CHUNKED = /(?<=^|,)\s*chunked\s*$/i
+
 /** Bytes that Node refuses in a header value. */
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
 
@@ -76,22 +82,32 @@ export function readUpstreamHead(
 ): UpstreamHead {
   const named = connectionTokens(rawHeaders)
   const passing: string[] = []
-  let contentType = ''
+  /** The first: whoever reads the last of two would take the body for something else. */
+  let contentType: string | undefined
+  /** Content codings and, outside them, transfer codings: whoever encoded the body may have named it either way. */
   let contentEncoding = ''
+  let transferEncoding = ''
   let requestId: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = headerText(rawHeaders[i]).toLowerCase()
-    const value = headerText(rawHeaders[i + 1]).replace(INVALID_VALUE, '')
-    if (name === 'content-type') contentType = value
+    const value = headerText(rawHeaders[i + 1])
+      .replace(INVALID_VALUE, '')
+      .trim()
+    const isSecondType = name === 'content-type' && contentType !== undefined
+    if (name === 'content-type') contentType ??= value
     else if (name === 'content-encoding') contentEncoding += `,${value}`
+    else if (name === 'transfer-encoding') transferEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
-    if (DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name)) continue
+    if (isSecondType || DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name))
+      continue
     const passed = name === 'location' ? ownLocation(value, origin) : value
     if (passed !== undefined) passing.push(name, passed)
   }
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
-  const encodings = parseContentEncoding(contentEncoding)
-  const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType)
+  const encodings = parseContentEncoding(
+    `${contentEncoding},${transferEncoding.replace(CHUNKED, '')}`,
+  )
+  const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType ?? '')
   // RFC 9110 section 8.6: a 204 has no length, whatever the upstream gave it.
   const isReframed = isEventStream || encodings?.length !== 0 || status === 204
   const headers = isReframed ? withoutHeader(passing, 'content-length') : passing
@@ -133,12 +149,17 @@ function ownLocation(value: string, origin: string): string | undefined {
  * list when there was none.
  */
 export function redactHeaders(headers: string[], scanner: EgressScanner): string[] {
-  const all = headers.join('\n')
-  if (scanner.scanText(all) === all) return headers
+  // Empty lines between, over which nothing is read as one.
+  const all = headers.join('\n\n')
+  const names = headers.filter((_, index) => index % 2 === 0)
+  if (scanner.scanText(all) === all && scanner.isEachNameSafe(names)) {
+    return headers
+  }
   const redacted: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
-    if (scanner.scanText(name) === name) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
+    const isSafe = scanner.isEachNameSafe([name]) && scanner.scanText(name) === name
+    if (isSafe) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
   }
   return redacted
 }

@@ -1,23 +1,15 @@
-/** The forms in which a secret can stand in what an upstream answers. */
-export interface SecretForms {
-  /** The secret's own bytes, all visible ASCII. */
-  readonly plain: Buffer
-  /** What stands in base64 wherever the secret does, at each of the three alignments, in both alphabets. */
-  readonly encoded: readonly Buffer[]
-}
-
 /** Resellers take the same secret under another prefix, so what must not pass is what follows it. */
 const PREFIX = /^(?:hk|sk)-(?=.{8})/
 
-/** The forms of a credential. */
-export function buildSecretForms(credential: string): SecretForms {
+/**
+ * The characters that stand wherever a credential does: its own, all visible ASCII, and those of its base64 at each
+ * of the three alignments, in both alphabets.
+ */
+export function buildSecretForms(credential: string): readonly string[] {
   const secret = credential.replace(PREFIX, '')
   const encoded = [0, 1, 2].map((offset) => encodeAt(secret, offset))
   const urlSafe = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
-  return {
-    plain: Buffer.from(secret, 'latin1'),
-    encoded: [...new Set([...encoded, ...urlSafe])].map((text) => Buffer.from(text, 'latin1')),
-  }
+  return [...new Set([secret, ...encoded, ...urlSafe])]
 }
 
 /**

@@ -86,6 +86,20 @@ describe('a chat stream whose upstream dies', () => {
   })
 })
 
+describe('a chat stream that is over, on a connection that is not', () => {
+  it('gets nothing behind its [DONE], not even a sign of life', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(DELTA + FINISH + DONE)
+    })
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { SSE_HEARTBEAT_MS: '10', UPSTREAM_IDLE_TIMEOUT_MS: '200' },
+    })
+    const response = await gateway.fetch('/v1/chat/completions', streamRequest)
+    expect(await response.text()).toBe(DELTA + FINISH + DONE)
+  })
+})
+
 describe('a stream whose model writes about streams', () => {
   it('is not taken for one that has ended', async () => {
     const delta = 'data: {"choices":[{"delta":{"content":"it ends with data: [DONE]"}}]}\n\n'
@@ -103,6 +117,12 @@ describe('a chat stream that ends without [DONE]', () => {
   it('gets the error when the model had not finished', async () => {
     const text = await readStream('/v1/chat/completions', endAfter(DELTA))
     expect(text).toBe(DELTA + CHAT_ERROR + DONE)
+  })
+
+  it('gets it as an event of its own behind half of another', async () => {
+    const half = 'data: {"choices":[{"del'
+    const text = await readStream('/v1/chat/completions', endAfter(DELTA + FINISH + half))
+    expect(text).toBe(`${DELTA}${FINISH}${half}\n\n${DONE}`)
   })
 
   it('gets the [DONE] that it lacks when the model had finished', async () => {

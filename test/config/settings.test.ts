@@ -103,6 +103,26 @@ describe('settings', () => {
     ['clients: [{ id: a, tokenHash: abc }]', /64 hex digits/],
     ['clients: [{ id: "a b", tokenHash: abc }]', /letters, digits/],
     ['openPaths: files', /openPaths/],
+    ['forwardHeaders: ["a b"]', /forwardHeaders\.0: give names of request headers/],
+    ...[
+      'Authorization',
+      'cookie',
+      'API_KEY',
+      'x-goog-api-key',
+      'proxy-authorization',
+      'sec-websocket-protocol',
+      'x-ptoken',
+      'connection',
+      'transfer-encoding',
+      'Host',
+      'x-forwarded-for',
+    ].flatMap((name): [string, RegExp][] => [
+      [`forwardHeaders: [x-a, ${name}]`, /forwardHeaders\.1: names a header that never leaves/],
+      [
+        `routes: { a: { prefix: /a, forwardHeaders: [${name}] } }`,
+        /routes\.a\.forwardHeaders\.0: names a header that never leaves/,
+      ],
+    ]),
     ['[]', /is not a list of settings/],
   ])('of the YAML %s', (yaml, problem) => {
     const { problems } = parse({}, yaml)

@@ -8,9 +8,10 @@ import { parseConfig } from '../../src/config/load.ts'
 import type { Drain } from '../../src/drain.ts'
 import type { Metrics } from '../../src/metrics.ts'
 import { createServices, type Services } from '../../src/services.ts'
+import { TEST_CREDENTIAL, TEST_TOKEN } from './test-secrets.ts'
+import { keepOutput } from './kept-output.ts'
 
-export const TEST_CREDENTIAL = 'hk-test-0123456789abcdefghijklmnopqrstuvwxyz012345678'
-export const TEST_TOKEN = 'ks-test-alice'
+export { TEST_CREDENTIAL, TEST_TOKEN }
 
 export type LogLine = Readonly<Record<string, unknown>>
 
@@ -69,6 +70,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     for (const socket of sockets) socket.destroy()
     await app.close()
     await services.close()
+    keepOutput(log.text())
   })
 
   return {

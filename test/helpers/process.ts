@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
 import { createFolder } from './folder.ts'
+import { keepOutput } from './kept-output.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -51,6 +52,7 @@ export function startProcess(options: StartOptions = {}): KeystowProcess {
   onTestFinished(async () => {
     child.kill('SIGKILL')
     await exited
+    keepOutput(output.stdout + output.stderr)
   })
   return {
     child,

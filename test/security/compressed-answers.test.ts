@@ -3,6 +3,8 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import { describe, expect, it } from 'vitest'
 
 import { startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
+import { sendOverWire } from '../helpers/wire-client.ts'
+import { startScriptedUpstream } from '../helpers/scripted-upstream.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
 // A compressed answer cannot be searched, and its client would decode it all the same: an upstream that compresses
@@ -10,6 +12,22 @@ import { startUpstream } from '../helpers/upstream.ts'
 
 const BODY = JSON.stringify({ id: 'x', text: '你好'.repeat(100), leak: TEST_CREDENTIAL })
 const POST = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+
+const BODY_WITHOUT_LEAK = BODY.replace(TEST_CREDENTIAL, 'hk-[redacted]')
+
+async function answerRaw(headers: string, body: Buffer) {
+  const isChunked = headers.includes('chunked')
+  const upstream = await startScriptedUpstream((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\n${headers}\r\n`)
+    socket.write(
+      isChunked ? `\r\n${body.length.toString(16)}\r\n` : `content-length: ${body.length}\r\n\r\n`,
+    )
+    socket.write(body)
+    socket.end(isChunked ? '\r\n0\r\n\r\n' : '')
+  })
+  const gateway = await startGateway({ upstream })
+  return sendOverWire({ port: gateway.port })
+}
 
 async function answerTo(body: Buffer, headers: Record<string, string>) {
   const upstream = await startUpstream((_request, response) => {
@@ -35,12 +53,15 @@ describe('an answer that came compressed', () => {
     ['zstd', zstdCompressSync(BODY)],
     ['gzip, gzip', gzipSync(gzipSync(BODY))],
     ['identity, gzip', gzipSync(BODY)],
+    [' gzip , ', gzipSync(BODY)],
+    ['GzIp,Br', brotliCompressSync(gzipSync(BODY))],
+    ['gzip', Buffer.concat([gzipSync(BODY.slice(0, 99)), gzipSync(BODY.slice(99))])],
   ])('as %s is decoded, searched and sent plain', async (encoding, body) => {
     const { response, upstream } = await answerTo(body, { 'content-encoding': encoding })
     expect(upstream.received[0]?.message.headers['accept-encoding']).toBe('identity')
     expect(response.headers.get('content-encoding')).toBeNull()
     expect(response.headers.get('content-length')).toBeNull()
-    expect(await response.text()).toBe(BODY.replace(TEST_CREDENTIAL, `hk-[redacted]`))
+    expect(await response.text()).toBe(BODY_WITHOUT_LEAK)
   })
 
   it('as a stream arrives event by event', async () => {
@@ -68,10 +89,61 @@ describe('an answer that came compressed', () => {
     ['more layers than anybody needs', 'gzip, gzip, gzip', gzipSync(BODY)],
     ['bytes that are not what they say', 'gzip', Buffer.from(BODY)],
     ['one layer that is said twice', 'gzip, gzip', gzipSync(BODY)],
+    ['a parameter', 'gzip;q=1', gzipSync(BODY)],
+    ['another coding than it says', 'br', gzipSync(BODY)],
+    ['half of a head', 'gzip', gzipSync(BODY).subarray(0, 5)],
+    ['the name of what every object has', 'constructor', gzipSync(BODY)],
+    ['compress, which nobody uses', 'compress', gzipSync(BODY)],
   ])('with %s is answered 502', async (_what, encoding, body) => {
     const { response } = await answerTo(body, { 'content-encoding': encoding })
     expect(response.status).toBe(502)
     expect(await response.json()).toMatchObject({ error: { code: 'upstream_unavailable' } })
+  })
+
+  it.each([
+    ['content-encoding: gzip\r\ncontent-encoding: gzip', gzipSync(gzipSync(BODY))],
+    ['content-encoding: br\r\nCONTENT-ENCODING: X-GZIP', gzipSync(brotliCompressSync(BODY))],
+    ['transfer-encoding: gzip, chunked', gzipSync(BODY)],
+    [
+      'content-encoding: br\r\ntransfer-encoding: gzip, chunked',
+      gzipSync(brotliCompressSync(BODY)),
+    ],
+  ])('under %j is decoded and searched', async (headers, body) => {
+    const { head, body: plain } = await answerRaw(headers, body)
+    expect(head).not.toMatch(/gzip|br\r/)
+    expect(plain).toBe(Buffer.from(BODY_WITHOUT_LEAK).toString('latin1'))
+  })
+
+  it.each([
+    'content-encoding: gzip\r\ncontent-encoding: snappy',
+    'transfer-encoding: snappy, chunked',
+    'transfer-encoding: chunked, chunked',
+    'content-encoding: gzip\r\ncontent-encoding: gzip\r\ntransfer-encoding: gzip, chunked',
+  ])('under %j is answered 502', async (headers) => {
+    const { wire, status } = await answerRaw(headers, gzipSync(gzipSync(BODY)))
+    expect(status).toBe(502)
+    expect(wire).not.toContain('\u001f\u008b')
+  })
+
+  it.each([200, 204, 304])('without a body, %i, is passed on', async (status) => {
+    const upstream = await startScriptedUpstream((socket) =>
+      socket.end(`HTTP/1.1 ${status} X\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n`),
+    )
+    const gateway = await startGateway({ upstream })
+    expect((await sendOverWire({ port: gateway.port })).status).toBe(status)
+  })
+
+  it('is passed on up to what breaks it, and then cut', async () => {
+    const numbers = Array.from({ length: 200_000 }, (_, index) => (index * 7919) % 99_991)
+    const text = numbers.join(' ')
+    const broken = gzipSync(text)
+    const half = Math.floor(broken.length / 2)
+    broken.fill(0xff, half, half + 100)
+    const { body, isWhole } = await answerRaw('content-encoding: gzip', broken)
+    expect(isWhole).toBe(false)
+    expect(body.length).toBeGreaterThan(10_000)
+    expect(text.startsWith(body.slice(0, 10_000))).toBe(true)
+    expect(body.includes(broken.subarray(50_000, 50_020).toString('latin1'))).toBe(false)
   })
 
   it('is cut when it grows out of all proportion', async () => {

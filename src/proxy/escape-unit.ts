@@ -1,0 +1,165 @@
+/** A character as it stands in text that may have been escaped on its way. */
+export interface Unit {
+  /** The byte it stands for. */
+  character: number
+  /** How many bytes it takes; 1 when no escape begins here. */
+  length: number
+  /** The bytes end within it. */
+  isCut: boolean
+}
+
+/**
+ * Each JSON around JSON doubles them, and a log line is one more: five within each other have sixteen. A longer run is
+ * no escape that anybody reads, and must not be held back.
+ */
+const MAX_BACKSLASHES = 31
+
+/** `&#x`, as many digits, and a semicolon; leading zeros are allowed. */
+const MAX_ENTITY_DIGITS = 7
+
+/** A URL within a URL within a URL. */
+const MAX_PERCENTS = 3
+
+/** The longest unit: the backslashes, and `u0073`. */
+export const MAX_UNIT_BYTES = MAX_BACKSLASHES + 5
+
+export const PERCENT = 0x25
+export const AMPERSAND = 0x26
+export const BACKSLASH = 0x5c
+
+/** What begins an escape. */
+export const INTRODUCERS: readonly number[] = [PERCENT, AMPERSAND, BACKSLASH]
+
+const LF = 0x0a
+const CR = 0x0d
+const QUOTE = 0x22
+const HASH = 0x23
+const SLASH = 0x2f
+const ZERO = 0x30
+const TWO = 0x32
+const FIVE = 0x35
+const SEVEN = 0x37
+const SEMICOLON = 0x3b
+const LOWER_N = 0x6e
+const LOWER_R = 0x72
+const LOWER_U = 0x75
+const LOWER_X = 0x78
+
+/** The bit in which ASCII's lower case letters differ from its upper case ones. */
+const TO_LOWER = 0x20
+
+/** What one character behind a backslash stands for. */
+const SHORT_ESCAPES: Readonly<Record<number, number>> = {
+  [QUOTE]: QUOTE,
+  [SLASH]: SLASH,
+  [LOWER_N]: LF,
+  [LOWER_R]: CR,
+}
+
+/**
+ * Whether the byte at a position, an introducer, may begin an escape of a character that a secret can hold: a look at
+ * what follows, for telling most text apart from escapes without reading it. In text that is not English nearly
+ * every escape is of another character.
+ */
+export function mayBeginEscape(bytes: Buffer, at: number): boolean {
+  const next = bytes[at + 1]
+  if (next === undefined) return true
+  if (bytes[at] === PERCENT) return isHighDigit(next)
+  if (bytes[at] === AMPERSAND) return next === HASH
+  const kind = next | TO_LOWER
+  if (kind !== LOWER_U) return next === BACKSLASH || kind === LOWER_X || next in SHORT_ESCAPES
+  const [first = ZERO, second = ZERO, third = ZERO] = [bytes[at + 2], bytes[at + 3], bytes[at + 4]]
+  return first === ZERO && second === ZERO && isHighDigit(third)
+}
+
+/** Whether an ASCII character's two hex digits can begin so. */
+const isHighDigit = (byte: number): boolean => byte >= ZERO && byte <= SEVEN
+
+/**
+ * Reads the escape that an introducer begins: percent-encoding (RFC 3986), also of its own percent sign; JSON's
+ * `\u0073` and the `\x73` of programming languages, behind one backslash or several; HTML's `&#115;` and `&#x73;`.
+ * With `isLast` nothing follows the bytes, so that what they end with is all there will be.
+ */
+export function readEscape(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
+  unit.character = bytes[at] ?? 0
+  unit.length = 1
+  unit.isCut = false
+  if (bytes[at] === PERCENT) readPercent(bytes, at, unit)
+  else if (bytes[at] === BACKSLASH) readBackslash(bytes, at, unit)
+  else readEntity(bytes, at, unit, isLast)
+  if (isLast) unit.isCut = false
+}
+
+function readPercent(bytes: Buffer, at: number, unit: Unit): void {
+  let digitsAt = at + 1
+  for (let depth = 1; depth < MAX_PERCENTS; depth++) {
+    const isNested =
+      bytes[digitsAt] === TWO &&
+      bytes[digitsAt + 1] === FIVE &&
+      (digitsAt + 2 >= bytes.length || hexValue(bytes[digitsAt + 2]) >= 0)
+    if (!isNested) break
+    digitsAt += 2
+  }
+  readHex(bytes, at, digitsAt, unit)
+}
+
+function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
+  let next = at
+  // No further than it matters: a long run would be read again from each of its bytes.
+  while (next - at <= MAX_BACKSLASHES && bytes[next] === BACKSLASH) next++
+  if (next - at > MAX_BACKSLASHES) return
+  const mark = bytes[next]
+  const kind = (mark ?? 0) | TO_LOWER
+  if (mark === undefined) unit.isCut = true
+  else if (kind === LOWER_X) readHex(bytes, at, next + 1, unit)
+  else if (kind === LOWER_U) readUnicode(bytes, at, next + 1, unit)
+  else if (mark in SHORT_ESCAPES) {
+    unit.character = SHORT_ESCAPES[mark] ?? 0
+    unit.length = next + 1 - at
+  }
+}
+
+function readUnicode(bytes: Buffer, at: number, digitsAt: number, unit: Unit): void {
+  for (let i = digitsAt; i < digitsAt + 2; i++) {
+    if (i >= bytes.length) unit.isCut = true
+    else if (bytes[i] !== ZERO) return
+  }
+  if (!unit.isCut) readHex(bytes, at, digitsAt + 2, unit)
+}
+
+function readHex(bytes: Buffer, at: number, digitsAt: number, unit: Unit): void {
+  const high = hexValue(bytes[digitsAt])
+  const low = hexValue(bytes[digitsAt + 1])
+  const end = digitsAt + 2
+  if (end > bytes.length) unit.isCut = digitsAt >= bytes.length || high >= 0
+  else if (high >= 0 && low >= 0) {
+    unit.character = high * 16 + low
+    unit.length = end - at
+  }
+}
+
+function readEntity(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
+  const isHex = ((bytes[at + 2] ?? 0) | TO_LOWER) === LOWER_X
+  const digitsAt = at + (isHex ? 3 : 2)
+  let next = digitsAt
+  let value = 0
+  while (next < digitsAt + MAX_ENTITY_DIGITS) {
+    const digit = hexValue(bytes[next])
+    if (digit < 0 || (digit > 9 && !isHex)) break
+    value = value * (isHex ? 16 : 10) + digit
+    next++
+  }
+  if (bytes[at + 1] !== HASH && at + 1 < bytes.length) return
+  // Another digit or the semicolon may follow.
+  if (next >= bytes.length && !isLast) unit.isCut = true
+  else if (next > digitsAt && value < 256) {
+    unit.character = value
+    unit.length = next + (bytes[next] === SEMICOLON ? 1 : 0) - at
+  }
+}
+
+function hexValue(byte = 0): number {
+  if (byte >= ZERO && byte <= 0x39) return byte - ZERO
+  const lower = byte | TO_LOWER
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}
