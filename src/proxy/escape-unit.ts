@@ -105,9 +105,12 @@ function readPercent(bytes: Buffer, at: number, unit: Unit): void {
 
 function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
   let next = at
-  // No further than it matters: a long run would be read again from each of its bytes.
-  while (next - at <= MAX_BACKSLASHES && bytes[next] === BACKSLASH) next++
-  if (next - at > MAX_BACKSLASHES) return
+  while (bytes[next] === BACKSLASH) next++
+  if (next - at > MAX_BACKSLASHES) {
+    // Together, or a long run would be read again from each of its bytes.
+    unit.length = next - at - MAX_BACKSLASHES
+    return
+  }
   const mark = bytes[next]
   const kind = (mark ?? 0) | TO_LOWER
   if (mark === undefined) unit.isCut = true
