@@ -1,40 +1,121 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 
+import { CONTENDERS, isInstalled } from './contenders/contenders.ts'
+import { measureFull } from './full.ts'
 import { runLedger } from './ledger.ts'
+import { say } from './measure.ts'
+import { profileKeystow } from './profile.ts'
+import { readRecorded, writeFull, writeRecorded, writeSmoke } from './report/files.ts'
+import { detailedSection, smokeSection } from './report/sections.ts'
+import { busyShare, describeRun } from './rig/machine.ts'
+import { MissingProgramError } from './rig/native.ts'
+import { createStage, type Stage } from './rig/stage.ts'
 import { runSmoke } from './smoke.ts'
+import { recordRatios } from './verdict.ts'
 
-const USAGE = `npm run bench -- smoke|ledger [--write]
+const USAGE = `npm run bench -- smoke|full|profile|ledger [options]
 
-  smoke    time to first event and processor time per event, beside direct (about half a minute)
-  ledger   what the embedded ledger costs the event loop at 5,000 entries a second (half a minute)
-  --write  put the table into the READMEs too
+  smoke    processor time a request and an event beside http-proxy, and nginx if it is there; about a minute.
+           Fails when Keystow has become slower by half than bench/recorded.json says
+  full     every contender that is installed, every figure, and smoke; about a quarter of an hour
+  profile  where Keystow spends its processor time
+  ledger   what the embedded ledger costs the event loop at 5,000 entries a second; half a minute
+
+  --write         put what was measured into the READMEs, docs/ and bench/
+  --rounds=5      full: how often what counts most is measured
+  --only=a,b      full: these contenders (nginx, haproxy, caddy, http-proxy, keystow)
+  --node=PATH     the Node that runs Keystow and http-proxy
+  --tls           profile: with TLS to the upstream
 `
 
-const SCENARIOS = new Map([
-  ['smoke', runSmoke],
-  ['ledger', runLedger],
-])
+const COMMANDS = ['smoke', 'full', 'profile', 'ledger'] as const
 
-const READMES = ['README.md', 'README.zh-CN.md']
+/** sysexits.h: EX_USAGE, EX_UNAVAILABLE. */
+const EXIT_USAGE = 64
+const EXIT_UNAVAILABLE = 69
 
-const [name = '', ...options] = process.argv.slice(2)
-const run = SCENARIOS.get(name)
-if (run === undefined || options.some((option) => option !== '--write')) {
-  process.stderr.write(USAGE)
-  process.exit(64)
+/** Beyond, figures say more about the neighbours. */
+const QUIET_SHARE = 0.1
+
+const { command, options } = readArguments()
+if (command === 'ledger') {
+  process.stdout.write(`${await runLedger()}\n`)
+  process.exit(0)
+}
+const stage = await createStageOrExit()
+if (command === 'smoke') process.exit((await smoke(stage, options.write)) ? 0 : 1)
+else if (command === 'full') await full(stage)
+else process.stdout.write(`${await profileKeystow(stage, { isTls: options.tls })}\n`)
+process.exit(0)
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        write: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '5' },
+        only: { type: 'string' },
+        node: { type: 'string', default: process.execPath },
+        tls: { type: 'boolean', default: false },
+      },
+    })
+    const [name, ...rest] = positionals
+    const command = COMMANDS.find((known) => known === name)
+    if (command !== undefined && rest.length === 0) return { command, options: values }
+  } catch {
+    // The usage says what is known.
+  }
+  return exitWith(EXIT_USAGE, USAGE)
 }
 
-const table = await run()
-process.stdout.write(`${table}\n`)
-if (options.includes('--write')) {
-  const section = new RegExp(`(<!-- bench:${name} -->\\n)[^]*?(<!-- /bench:${name} -->)`)
-  for (const readme of READMES) {
-    const url = new URL(`../${readme}`, import.meta.url)
-    const text = readFileSync(url, 'utf8')
-    writeFileSync(
-      url,
-      text.replace(section, (_, open: string, close: string) => `${open}${table}\n${close}`),
-    )
+async function createStageOrExit(): Promise<Stage> {
+  try {
+    return await createStage(options.node)
+  } catch (error) {
+    if (!(error instanceof MissingProgramError)) throw error
+    return exitWith(EXIT_UNAVAILABLE, `The benchmark cannot run: ${error.message}`)
   }
 }
-process.exit(0)
+
+function exitWith(code: number, message: string): never {
+  say(message)
+  process.exit(code)
+}
+
+async function smoke(on: Stage, isWritten: boolean): Promise<boolean> {
+  const recorded = readRecorded()
+  const { figures, failures, verdict } = await runSmoke(on, recorded)
+  process.stdout.write(`${smokeSection(figures.table, recorded, 'en')}\n`)
+  for (const complaint of verdict.complaints) say(`FAILED: ${complaint}`)
+  if (isWritten) {
+    const ratios = { ...recorded, ...recordRatios(figures.table) }
+    writeRecorded(ratios)
+    writeSmoke(figures.table, ratios)
+  }
+  return verdict.isGood && failures.every(({ id }) => id !== 'keystow')
+}
+
+async function full(on: Stage): Promise<void> {
+  const startedAt = performance.now()
+  const busyBefore = await busyShare()
+  if (busyBefore > QUIET_SHARE) {
+    say(
+      `Others use ${(100 * busyBefore).toFixed(0)} % of the processor: these figures will not be worth keeping.`,
+    )
+  }
+  const only = options.only?.split(',')
+  const contenders = CONTENDERS.filter(isInstalled).filter(({ id }) => only?.includes(id) ?? true)
+  const rounds = Number(options.rounds)
+  const { figures, failures } = await measureFull({ stage: on, contenders, rounds })
+  const about = describeRun({
+    node: options.node,
+    rounds,
+    startedAt,
+    busyBefore,
+    failures: failures.map(({ id, scenario, message }) => `${id}, ${scenario}: ${message}`),
+  })
+  process.stdout.write(`${detailedSection(figures.table, about)}\n`)
+  if (options.write) writeFull({ table: figures.table, about })
+  await smoke(on, options.write)
+}

@@ -1,80 +1,33 @@
-import { percentile, readStream, readStreams, type Target } from './load.ts'
-import { type BenchProcess, startProcess } from './processes.ts'
+import { httpProxy } from './contenders/http-proxy.ts'
+import { keystow } from './contenders/keystow.ts'
+import { nginx } from './contenders/nginx.ts'
+import { isInstalled } from './contenders/contenders.ts'
+import { startAll, stopAll } from './full.ts'
+import { alternate, createMeasurement, type Measurement, say } from './measure.ts'
+import type { Stage } from './rig/stage.ts'
+import { smokeLoads } from './scenarios/processor-time.ts'
+import { judge, type RecordedRatios, type Verdict } from './verdict.ts'
 
-const TOKEN = 'ks-bench-client'
+const ROUNDS = 5
+/** Once more before it is called slower: a neighbour's noise passes, a regression stays. */
+const FURTHER_ROUNDS = 3
 
-/** Requests for the time to the first event, one after the other, each way in turn. */
-const FIRST_EVENT_REQUESTS = 400
-const ONE_EVENT = { events: 1, paceMs: 1 }
-
-/** Streams for the processor time, long enough that their beginning hardly counts. */
-const STREAMS = 100
-const LONG_STREAM = { events: 250, paceMs: 10 }
-const ROUNDS = 3
-
-const PROXY_CORE = 0
-const UPSTREAM_CORE = 1
-
-/** Measures what Keystow adds to a stream; returns the rows of a Markdown table. */
-export async function runSmoke(): Promise<string> {
-  const upstream = await startProcess({ script: 'bench/upstream.ts', env: {}, core: UPSTREAM_CORE })
-  const keystow = await startProcess({
-    script: 'src/server.ts',
-    core: PROXY_CORE,
-    env: {
-      PORT: '0',
-      UPSTREAM_URL: upstream.origin,
-      UPSTREAM_API_KEY: 'hk-bench-credential',
-      CLIENT_TOKENS: `bench:${TOKEN}`,
-      RATE_LIMIT_PER_MINUTE: '1000000',
-      CONCURRENCY_LIMIT: '100000',
-    },
-  })
-  try {
-    const direct = { origin: upstream.origin, token: TOKEN }
-    const proxied = { origin: keystow.origin, token: TOKEN }
-    const firstEvents = await measureFirstEvents(direct, proxied)
-    const upstreamCpu = await measureCpuPerEvent(direct, upstream)
-    const keystowCpu = await measureCpuPerEvent(proxied, keystow)
-    return [
-      '| | direct | through Keystow |',
-      '|---|---|---|',
-      `| Time to first event, p50 / p99 | ${firstEvents.direct} | ${firstEvents.proxied} |`,
-      `| Processor time per event (direct: the upstream’s own; through: Keystow’s) | ${upstreamCpu} | ${keystowCpu} |`,
-    ].join('\n')
-  } finally {
-    await Promise.all([keystow.stop(), upstream.stop()])
-  }
+export interface Smoke extends Measurement {
+  readonly verdict: Verdict
 }
 
-async function measureFirstEvents(
-  direct: Target,
-  proxied: Target,
-): Promise<{ direct: string; proxied: string }> {
-  const times = { direct: [] as number[], proxied: [] as number[] }
-  for (let i = 0; i < FIRST_EVENT_REQUESTS; i++) {
-    const [viaDirect, viaProxy] = [
-      await readStream(direct, ONE_EVENT),
-      await readStream(proxied, ONE_EVENT),
-    ]
-    // The first requests open connections and compile code.
-    if (i < FIRST_EVENT_REQUESTS / 4) continue
-    times.direct.push(viaDirect)
-    times.proxied.push(viaProxy)
+/** Keystow beside what is always there, and nginx where it is installed: has it become slower than it was? */
+export async function runSmoke(stage: Stage, recorded: RecordedRatios): Promise<Smoke> {
+  const measurement = createMeasurement()
+  const contenders = [nginx, httpProxy, keystow].filter(isInstalled)
+  const targets = await startAll(measurement, { stage, contenders }, false)
+  await alternate(measurement, smokeLoads(ROUNDS), targets)
+  let verdict = judge(measurement.figures.table, recorded)
+  if (!verdict.isGood) {
+    say('slower than recorded, or incomplete: looking again')
+    await alternate(measurement, smokeLoads(FURTHER_ROUNDS), targets)
+    verdict = judge(measurement.figures.table, recorded)
   }
-  const show = (values: readonly number[]): string =>
-    `${percentile(values, 0.5).toFixed(2)} / ${percentile(values, 0.99).toFixed(2)} ms`
-  return { direct: show(times.direct), proxied: show(times.proxied) }
-}
-
-async function measureCpuPerEvent(target: Target, measured: BenchProcess): Promise<string> {
-  await readStreams(target, STREAMS, LONG_STREAM)
-  const rounds: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = measured.cpuUs()
-    await readStreams(target, STREAMS, LONG_STREAM)
-    rounds.push((measured.cpuUs() - before) / (STREAMS * LONG_STREAM.events))
-  }
-  const [least, most] = [Math.min(...rounds), Math.max(...rounds)]
-  return `${percentile(rounds, 0.5).toFixed(1)} µs (${least.toFixed(1)}–${most.toFixed(1)})`
+  await stopAll(targets)
+  return { ...measurement, verdict }
 }

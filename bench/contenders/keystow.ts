@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url'
+
+import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const [SERVER, CONFIG, PROBE] = [
+  path('../../src/server.ts'),
+  path('keystow.yaml'),
+  path('../rig/probe.ts'),
+]
+
+/** Keystow with everything on: a client with limits, models and paths of its own, the scan, the log. */
+export const keystow: Contender = {
+  id: 'keystow',
+  label: 'Keystow',
+  launch: (site) => ({
+    command: [site.node, SERVER],
+    env: {
+      PORT: String(site.port),
+      KEYSTOW_CONFIG: CONFIG,
+      UPSTREAM_URL: upstreamUrl(site),
+      UPSTREAM_API_KEY: CREDENTIAL,
+      DATA_DIR: site.folder,
+      ...(site.caFile !== undefined && { NODE_EXTRA_CA_CERTS: site.caFile }),
+    },
+  }),
+}
+
+/** The same, and it tells of its heap and takes profiles of itself when it is asked over its channel. */
+export const keystowWithProbe: Contender = {
+  ...keystow,
+  launch(site) {
+    const { env = {} } = keystow.launch(site)
+    return { command: [site.node, '--expose-gc', '--import', PROBE, SERVER], env }
+  },
+}

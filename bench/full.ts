@@ -1,0 +1,103 @@
+import type { Contender } from './contenders/contender.ts'
+import { keystow, keystowWithProbe } from './contenders/keystow.ts'
+import { nginx } from './contenders/nginx.ts'
+import {
+  alternate,
+  alternateFresh,
+  createMeasurement,
+  type Measurement,
+  startOrReport,
+} from './measure.ts'
+import { STREAM_COUNTS } from './metrics.ts'
+import type { Stage, Target } from './rig/stage.ts'
+import { badInput } from './scenarios/bad-input.ts'
+import { heapAfterStreams, heldStreams } from './scenarios/held-streams.ts'
+import {
+  busyStreams,
+  busyStreamsTls,
+  jsonRequests,
+  jsonRequestsTls,
+  warmUp,
+} from './scenarios/processor-time.ts'
+import { largeBodies, leavingClients, liveStreams } from './scenarios/what-users-feel.ts'
+
+/** At which all contenders are compared; the others only show how the cost of two of them grows. */
+const COMPARED_STREAMS = 4000
+
+interface FullOptions {
+  readonly stage: Stage
+  readonly contenders: readonly Contender[]
+  /** How many rounds of what counts most; others have fewer. */
+  readonly rounds: number
+}
+
+/** Everything, in about a quarter of an hour with five rounds. */
+export async function measureFull(options: FullOptions): Promise<Measurement> {
+  const measurement = createMeasurement()
+  await measureSideBySide(measurement, options)
+  if (options.stage.hasTls) await measureTls(measurement, options)
+  await measureFresh(measurement, options)
+  return measurement
+}
+
+async function measureSideBySide(measurement: Measurement, options: FullOptions): Promise<void> {
+  const { stage, rounds } = options
+  const started = await startAll(measurement, options, false)
+  const targets = [stage.direct(), ...started]
+  const few = Math.ceil(rounds / 2)
+  await alternate(measurement, jsonRequests(rounds), targets)
+  await alternate(measurement, busyStreams(rounds), targets)
+  await alternate(measurement, liveStreams(rounds), targets)
+  await alternate(measurement, leavingClients(few), targets)
+  await alternate(measurement, largeBodies(few), targets)
+  await stopAll(started)
+}
+
+async function measureTls(measurement: Measurement, options: FullOptions): Promise<void> {
+  const few = Math.ceil(options.rounds / 2)
+  const started = await startAll(measurement, options, true)
+  await alternate(measurement, jsonRequestsTls(few), started)
+  await alternate(measurement, busyStreamsTls(few), started)
+  await stopAll(started)
+}
+
+/** What wants a process that has done nothing else. */
+async function measureFresh(measurement: Measurement, options: FullOptions): Promise<void> {
+  const { stage, contenders, rounds } = options
+  const few = Math.ceil(rounds / 3)
+  await alternateFresh(measurement, heldStreams(COMPARED_STREAMS, few), { stage, contenders })
+  await alternate(measurement, badInput(few), [stage.direct()])
+  await alternateFresh(measurement, badInput(few), { stage, contenders })
+
+  const growing = contenders.filter(({ id }) => id === keystow.id || id === nginx.id)
+  for (const count of STREAM_COUNTS) {
+    if (count === COMPARED_STREAMS) continue
+    await alternateFresh(measurement, heldStreams(count, 1), { stage, contenders: growing })
+  }
+  if (contenders.includes(keystow)) await measureHeap(measurement, stage)
+}
+
+async function measureHeap(measurement: Measurement, stage: Stage): Promise<void> {
+  const target = await stage.start(keystowWithProbe, { hasChannel: true })
+  await alternate(measurement, heapAfterStreams, [target])
+  await target.stop()
+}
+
+/** Starts all of them in front of one upstream, and makes them warm. */
+export async function startAll(
+  measurement: Measurement,
+  { stage, contenders }: Pick<FullOptions, 'stage' | 'contenders'>,
+  isTls: boolean,
+): Promise<Target[]> {
+  const targets: Target[] = []
+  for (const contender of contenders) {
+    const target = await startOrReport(measurement, stage, contender, isTls)
+    if (target !== undefined) targets.push(target)
+  }
+  await alternate(measurement, warmUp, targets)
+  return targets
+}
+
+export async function stopAll(targets: readonly Target[]): Promise<void> {
+  await Promise.all(targets.map((target) => target.stop()))
+}

@@ -1,0 +1,250 @@
+// The load of the benchmark: one thread, epoll, no library; keeps its own time small beside what it measures.
+//
+//   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered
+//   load stream port=P conns=N events=N pace=MS [again=1]      each connection reads a stream; again: and the next one
+//               [stall=1] [leave=ID]                           stops reading after an event; leaves in turn, 5 ms apart
+//   load idle   port=P conns=N                                 connects and sends nothing
+//
+// with  warm=MS  before what counts, once all are open: `begin` is printed then
+//       ms=MS    how long it counts; 0, and at any time: until standard input ends
+//       pids=A,B whose processor time is taken at both ends; upstream=PID likewise
+//
+// Prints one line of JSON. Times are in microseconds; `added` is an event's age when it is read, by the stamp in it.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include "common.h"
+#include "plan.h"
+#include "samples.h"
+
+enum { RAMP = 64, HEAD_BYTES = 8192, TAIL_BYTES = 31, READ_BYTES = 262144, MAX_ERRORS = 10000 };
+enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
+#define OPEN_WITHIN_NS 60000000000ull
+
+enum state { CLOSED, CONNECTING, ASKING, HEAD, BODY, STALLED };
+enum phase { OPENING, WARMING, COUNTING };
+
+struct conn {
+  enum state state;
+  int fd;
+  bool was_open, was_used;
+  size_t sent, tail_length;
+  long seen;                 // Events of this stream.
+  char *tail;                // The head so far, or the end of what was read of the body.
+  long long body_left;       // -1: chunked.
+  uint64_t asked_at, event_at;
+};
+
+static int epoll_fd;
+static enum phase phase;
+static struct conn *all;
+static long started, opened, alive, answers, event_count, errors, reconnects, closed_by_peer, left;
+static char first_error[128];
+static uint64_t *left_at, counting_from;
+static struct samples latency, first, added, gap;
+
+static void start(struct conn *c);
+
+static void watch(struct conn *c, int operation, uint32_t what) {
+  epoll_ctl(epoll_fd, operation, c->fd, &(struct epoll_event){what, {.ptr = c}});
+}
+
+static void shut(struct conn *c) {
+  if (c->state == CLOSED) return;
+  close(c->fd);
+  c->state = CLOSED;
+  alive--;
+}
+
+static void fail(struct conn *c, const char *what) {
+  if (errors++ == 0) snprintf(first_error, sizeof first_error, "%.*s", (int)strcspn(what, "\r\"\\"), what);
+  shut(c);
+  if (is_json && errors < MAX_ERRORS) start(c);
+}
+
+static void mark_open(struct conn *c) {
+  if (!c->was_open) c->was_open = true, opened++;
+}
+
+static void ask(struct conn *c) {
+  char id[LEAVE_DIGITS + 1];
+  if (leave && snprintf(id, sizeof id, "%ld", leave + (c - all))) memcpy(request + leave_at, id, LEAVE_DIGITS);
+  if (c->state != ASKING) c->sent = c->seen = c->event_at = 0, c->state = ASKING, c->asked_at = nanoseconds();
+  while (c->sent < request_length) {
+    ssize_t n = write(c->fd, request + c->sent, request_length - c->sent);
+    if (n < 0 && errno == EAGAIN) return watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+    if (n < 0) return fail(c, strerror(errno));
+    c->sent += n;
+  }
+  if (c->sent > HEAD_BYTES) watch(c, EPOLL_CTL_MOD, EPOLLIN);
+  c->state = HEAD;
+  c->tail_length = 0;
+}
+
+static void start(struct conn *c) {
+  struct sockaddr_in address = {AF_INET, htons(port), {htonl(INADDR_LOOPBACK)}, {0}};
+  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  c->state = CONNECTING;
+  c->was_used = false;
+  alive++;
+  if (connect(c->fd, (void *)&address, sizeof address) && errno != EINPROGRESS) return fail(c, strerror(errno));
+  watch(c, EPOLL_CTL_ADD, EPOLLOUT);
+}
+
+static void connected(struct conn *c) {
+  int error = 0;
+  getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
+  if (error) return fail(c, strerror(error));
+  watch(c, EPOLL_CTL_MOD, EPOLLIN);
+  if (is_idle) mark_open(c), c->state = STALLED;
+  else ask(c);
+}
+
+static void answered(struct conn *c, uint64_t now) {
+  if (!is_json && c->seen != events) return fail(c, "a stream that lacks events");
+  answers++;
+  c->was_used = true;
+  if (is_json) {
+    mark_open(c);
+    if (phase == COUNTING) add(&latency, now - c->asked_at);
+  }
+  if (is_json || again) ask(c);
+  else shut(c);
+}
+
+static void saw_event(struct conn *c, uint64_t now, uint64_t sent_at) {
+  if (phase == COUNTING) {
+    event_count++;
+    add(&added, now - sent_at);
+    if (c->event_at) add(&gap, now - c->event_at);
+    else add(&first, now - c->asked_at);
+  }
+  c->event_at = now;
+  c->seen++;
+  mark_open(c);
+}
+
+// Looks for stamps, and for the end; keeps what may be the beginning of either for the next read.
+static void read_body(struct conn *c, char *from, char *to, uint64_t now) {
+  for (char *mark; (mark = memmem(from, to - from, STAMP_MARK, strlen(STAMP_MARK)));) {
+    char *digits = mark + strlen(STAMP_MARK);
+    if (to - digits <= STAMP_DIGITS) break;
+    saw_event(c, now, strtoull(digits, NULL, 10));
+    from = digits + STAMP_DIGITS;
+  }
+  if (stall && c->was_open) return watch(c, EPOLL_CTL_DEL, 0), (void)(c->state = STALLED);
+  if (c->body_left < 0 && to - from >= 7 && !memcmp(to - 7, "\r\n0\r\n\r\n", 7)) return answered(c, now);
+  if (c->body_left == 0) return answered(c, now);
+  c->tail_length = to - from < TAIL_BYTES ? to - from : TAIL_BYTES;
+  memmove(c->tail, to - c->tail_length, c->tail_length);
+}
+
+static void read_head(struct conn *c, char *from, char *to, uint64_t now) {
+  char *end = memmem(from, to - from, "\r\n\r\n", 4);
+  if (!end) {
+    if (to - from > HEAD_BYTES) return fail(c, "a head without an end");
+    c->tail_length = to - from;
+    memmove(c->tail, from, c->tail_length);
+    return;
+  }
+  if (memcmp(from, "HTTP/1.1 200", 12)) return *to = 0, fail(c, from);
+  *end = 0;
+  char *length = strcasestr(from, "\ncontent-length:");
+  c->body_left = length ? atoll(length + strlen("\ncontent-length:")) - (to - (end + 4)) : -1;
+  c->state = BODY;
+  c->tail_length = 0;
+  // The end of the head stays in front: an empty chunked body ends right behind it.
+  read_body(c, end + 2, to, now);
+}
+
+static void receive(struct conn *c) {
+  static char in[HEAD_BYTES + READ_BYTES + 1];
+  memcpy(in, c->tail, c->tail_length);
+  ssize_t n = read(c->fd, in + c->tail_length, READ_BYTES);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) {
+    const char *why = n < 0 ? strerror(errno) : "closed before the end";
+    if (c->state == STALLED) return closed_by_peer++, shut(c);
+    // A server may close a connection that it has answered on; that is no error of the next request.
+    if (c->state != HEAD || c->tail_length > 0 || !c->was_used) return fail(c, why);
+    reconnects++;
+    shut(c);
+    return start(c);
+  }
+  if (c->state == STALLED) return;
+  char *to = in + c->tail_length + n;
+  if (c->state == BODY && c->body_left > 0) c->body_left -= n;
+  if (c->state == BODY) read_body(c, in, to, nanoseconds());
+  else read_head(c, in, to, nanoseconds());
+}
+
+static void print_result(double seconds, const double *cpu) {
+  printf("{\"seconds\":%.3f,\"answers\":%ld,\"events\":%ld,\"opened\":%ld,\"alive\":%ld,",
+         seconds, answers, event_count, opened, alive);
+  printf("\"errors\":%ld,\"error\":\"%s\",\"reconnects\":%ld,\"closedByPeer\":%ld,",
+         errors, first_error, reconnects, closed_by_peer);
+  printf("\"cpuUs\":%.0f,\"upstreamCpuUs\":%.0f,\"loadCpuUs\":%.0f,", cpu[0], cpu[1], cpu[2]);
+  print_samples("latency", &latency);
+  print_samples("first", &first);
+  print_samples("added", &added);
+  print_samples("gap", &gap);
+  printf("\"left\":[");
+  for (long i = 0; i < left; i++) printf("%s[%ld,%llu]", i ? "," : "", leave + i, (unsigned long long)left_at[i]);
+  printf("]}\n");
+}
+
+// Goes on to the next phase when it is time; false when the run is over.
+static bool keep_on(uint64_t now, double *cpu) {
+  static uint64_t began, next_at;
+  if (!began) began = now;
+  if (phase == OPENING && (opened + errors >= conns || now - began > OPEN_WITHIN_NS)) {
+    if (opened + errors < conns) fail(&all[conns - 1], "not all were open in time");
+    phase = WARMING, next_at = now + warm * NS_PER_MS;
+  }
+  if (phase == WARMING && now >= next_at) {
+    phase = COUNTING, counting_from = now, next_at = ms ? now + ms * NS_PER_MS : UINT64_MAX;
+    answers = 0;
+    take_cpu(cpu, -1);
+    printf("begin\n"), fflush(stdout);
+  }
+  for (; phase == COUNTING && leave && left < conns && now >= counting_from + left * LEAVE_EVERY_NS; left++) {
+    left_at[left] = nanoseconds();
+    shut(&all[left]);
+  }
+  return phase != COUNTING || (now < next_at && alive > 0);
+}
+
+int main(int argc, char **argv) {
+  parse_arguments(argc, argv);
+  raise_file_limit();
+  signal(SIGPIPE, SIG_IGN);
+  prepare_request();
+  all = calloc(conns, sizeof *all);
+  left_at = calloc(conns, sizeof *left_at);
+  for (long i = 0; i < conns; i++) all[i].tail = malloc(HEAD_BYTES);
+  epoll_fd = epoll_create1(0);
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &(struct epoll_event){EPOLLIN, {.ptr = NULL}});
+
+  double cpu[3] = {0};
+  struct epoll_event ready[512];
+  for (bool is_stopped = false; !is_stopped && errors < MAX_ERRORS && keep_on(nanoseconds(), cpu);) {
+    while (started < conns && started - opened - errors < RAMP) start(&all[started++]);
+    int n = epoll_wait(epoll_fd, ready, 512, 1);
+    for (int i = 0; i < n; i++) {
+      struct conn *c = ready[i].data.ptr;
+      if (!c) is_stopped = true;
+      else if (c->state == CONNECTING) connected(c);
+      else if (c->state == ASKING && (ready[i].events & EPOLLOUT)) ask(c);
+      else if (c->state != CLOSED) receive(c);
+    }
+  }
+  take_cpu(cpu, 1);
+  print_result((nanoseconds() - counting_from) / 1e9, cpu);
+}

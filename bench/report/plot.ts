@@ -1,0 +1,109 @@
+import type { ContenderId } from '../contenders/contender.ts'
+import { LABELS } from '../contenders/contenders.ts'
+import { type FigureTable, type Spread, spreadOf } from '../figures.ts'
+import type { Metric } from '../metrics.ts'
+
+const IDS: readonly ContenderId[] = ['nginx', 'haproxy', 'caddy', 'http-proxy', 'keystow']
+
+const PANELS: readonly { readonly title: string; readonly metric: Metric }[] = [
+  { title: 'µs a JSON request', metric: 'jsonCpuUs' },
+  { title: 'µs an SSE event', metric: 'eventCpuUs' },
+  { title: 'kB a stream, 4,000 open', metric: 'heldKb4000' },
+]
+
+const WIDTH = 860
+const LABEL_WIDTH = 150
+const PANEL_GAP = 24
+const VALUE_WIDTH = 44
+const TOP = 44
+const ROW_HEIGHT = 30
+const BAR_HEIGHT = 16
+const BOTTOM = 14
+
+const PANEL_WIDTH = (WIDTH - LABEL_WIDTH) / PANELS.length - PANEL_GAP
+const BAR_WIDTH = PANEL_WIDTH - VALUE_WIDTH
+
+/** Grey on nothing is legible on a white page and on a black one; the query only makes it better. */
+const STYLE = `
+  text { font: 13px -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif; fill: #6e7781 }
+  .title { font-weight: 600 }
+  .bar { fill: #8c959f }
+  .own { fill: #1f7a8c }
+  .name { fill: #1f7a8c; font-weight: 600 }
+  .range { stroke: #424a53; stroke-width: 1.5 }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #9da7b3 }
+    .bar { fill: #6e7681 }
+    .own { fill: #3fb6cc }
+    .name { fill: #3fb6cc }
+    .range { stroke: #d0d7de }
+  }
+`
+
+/** Bars of the three figures that say most, with the least and the most of all rounds as a line. */
+export function drawPlot(table: FigureTable): string {
+  const ids = IDS.filter((id) => table[id] !== undefined)
+  const height = TOP + ids.length * ROW_HEIGHT + BOTTOM
+  const labels = ids.map((id, row) =>
+    drawText(id === 'keystow' ? 'name' : '', LABELS[id], {
+      x: LABEL_WIDTH - 12,
+      y: middleOf(row) + 4,
+      anchor: 'end',
+    }),
+  )
+  const panels = PANELS.map((_, at) => drawPanel(table, ids, at))
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
+<title>Processor time and memory; shorter is better</title>
+<style>${STYLE}</style>
+${[...labels, ...panels].join('\n')}
+</svg>
+`
+}
+
+function drawPanel(table: FigureTable, ids: readonly ContenderId[], at: number): string {
+  const { title, metric } = PANELS[at] ?? { title: '', metric: 'jsonCpuUs' }
+  const left = LABEL_WIDTH + at * (PANEL_WIDTH + PANEL_GAP)
+  const spreads = ids.map((id) => spreadOf(table, id, metric))
+  const most = Math.max(...spreads.map((spread) => spread?.max ?? 0))
+  const scale = (value: number): number => (BAR_WIDTH * value) / (most || 1)
+  const bars = spreads.map((spread, row) =>
+    spread === undefined
+      ? drawText('', '–', { x: left + 4, y: middleOf(row) + 4 })
+      : drawBar(spread, ids[row] === 'keystow', { left, row, scale }),
+  )
+  return [drawText('title', title, { x: left, y: TOP - 18 }), ...bars].join('\n')
+}
+
+interface Place {
+  readonly left: number
+  readonly row: number
+  readonly scale: (value: number) => number
+}
+
+function drawBar(spread: Spread, isOwn: boolean, { left, row, scale }: Place): string {
+  const { min, median, max } = spread
+  const y = middleOf(row)
+  const [from, to] = [left + scale(min), left + scale(max)].map((x) => x.toFixed(1))
+  const digits = median < 100 ? 1 : 0
+  return [
+    `<rect class="bar${isOwn ? ' own' : ''}" x="${left.toFixed(1)}" y="${y - BAR_HEIGHT / 2}" width="${scale(median).toFixed(1)}" height="${BAR_HEIGHT}" rx="2"/>`,
+    `<path class="range" d="M${from} ${y}H${to}"/>`,
+    drawText(isOwn ? 'name' : '', median.toFixed(digits), { x: left + scale(max) + 6, y: y + 4 }),
+  ].join('\n')
+}
+
+const middleOf = (row: number): number => TOP + row * ROW_HEIGHT + ROW_HEIGHT / 2
+
+interface TextPlace {
+  readonly x: number
+  readonly y: number
+  readonly anchor?: 'end'
+}
+
+function drawText(style: string, text: string, { x, y, anchor }: TextPlace): string {
+  const attributes = anchor === undefined ? '' : ` text-anchor="${anchor}"`
+  return `<text class="${style}" x="${x.toFixed(1)}" y="${y}"${attributes}>${escapeXml(text)}</text>`
+}
+
+const escapeXml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process'
+import { cpus, release, totalmem } from 'node:os'
+
+import { CONTENDERS, isInstalled } from '../contenders/contenders.ts'
+import { isPinned } from './child.ts'
+
+const LOOK_MS = 1000
+const BYTES_PER_GB = 1e9
+const SECONDS_PER_MINUTE = 60
+
+/** Share of the processor that others use, of all cores together, looked at for a second. */
+export async function busyShare(): Promise<number> {
+  const [before, startedAt] = [busyMs(), performance.now()]
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  return (busyMs() - before) / (performance.now() - startedAt) / cpus().length
+}
+
+const busyMs = (): number =>
+  cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
+
+const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  nginx: ['nginx', '-v'],
+  haproxy: ['haproxy', '-v'],
+  caddy: ['caddy', 'version'],
+}
+
+interface RunFacts {
+  readonly node: string
+  readonly rounds: number
+  readonly startedAt: number
+  readonly busyBefore: number
+  readonly failures: readonly string[]
+}
+
+/** What belongs to the figures to be understood: machine, versions, and what is missing. */
+export function describeRun({ node, rounds, startedAt, busyBefore, failures }: RunFacts): string[] {
+  const model = cpus()[0]?.model ?? 'unknown processor'
+  const memory = `${(totalmem() / BYTES_PER_GB).toFixed(0)} GB`
+  const versions = Object.values(VERSION_COMMANDS).flatMap(versionOf)
+  const missing = CONTENDERS.filter((contender) => !isInstalled(contender))
+  const minutes = (performance.now() - startedAt) / 1000 / SECONDS_PER_MINUTE
+  return [
+    `${cpus().length} × ${model}, ${memory}, Linux ${release()}; proxy on core 0, upstream and load on core 1${isPinned ? '' : ' (not pinned: no taskset)'}`,
+    `Node ${versionOf([node, '-v']).join('')}; ${versions.join('; ')}`,
+    `${rounds} rounds of what counts most, ${minutes.toFixed(0)} minutes; before it began, others used ${(100 * busyBefore).toFixed(0)} % of the processor`,
+    ...missing.map(({ label }) => `${label}: left out, not installed`),
+    ...failures,
+  ]
+}
+
+function versionOf(command: readonly string[]): string[] {
+  const [program = '', ...args] = command
+  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` }
+  const { stdout, stderr, status } = spawnSync(program, args, { encoding: 'utf8', env })
+  if (status !== 0) return []
+  const text = `${stdout}${stderr}`.split('\n')[0] ?? ''
+  const version = /\d+\.\d+\.\d+/.exec(text)?.[0] ?? text
+  return [program.includes('node') ? version : `${program} ${version}`]
+}

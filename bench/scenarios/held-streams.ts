@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+
+import type { Measured, StreamCount } from '../metrics.ts'
+import { demandNoError, type Target } from '../rig/stage.ts'
+import { ENDLESS, type Scenario, sleep } from './scenario.ts'
+
+/** The same for every number of streams, so that only their number changes. */
+const EVENTS_A_SECOND = 8000
+const HELD_MS = 3000
+const MS_PER_SECOND = 1000
+const BYTES_PER_MB = 1_000_000
+
+/** Memory and processor time of so many streams that stand open; wants a process that has done nothing else. */
+export const heldStreams = (count: StreamCount, rounds: number): Scenario => ({
+  name: `${count} streams held`,
+  rounds,
+  async run(target) {
+    // What is only loaded by the first requests is no stream's.
+    await target.load({ mode: 'json', conns: 16, ms: 500 })
+    const before = target.memoryKb()
+    const held = await hold(target, count)
+    const measured: Measured = {
+      [`heldCpuUs${count}`]: held.cpuUs,
+      [`heldKb${count}`]: (held.memoryKb - before) / count,
+    }
+    return measured
+  },
+})
+
+interface Held {
+  readonly cpuUs: number
+  readonly memoryKb: number
+}
+
+async function hold(target: Target, count: number): Promise<Held> {
+  const load = target.startLoad({
+    mode: 'stream',
+    conns: count,
+    events: ENDLESS,
+    pace: (count * MS_PER_SECOND) / EVENTS_A_SECOND,
+    warm: 1000,
+    ms: HELD_MS,
+  })
+  await load.begun
+  await sleep(HELD_MS / 2)
+  const memoryKb = target.memoryKb()
+  const { alive, cpuUs, events } = demandNoError(await load.result)
+  if (alive < count) throw new Error(`${count - alive} of ${count} streams did not stay`)
+  return { cpuUs: cpuUs / events, memoryKb }
+}
+
+/** How much larger the heap is after 8,000 streams than before; wants a process with rig/probe.ts. */
+export const heapAfterStreams: Scenario = {
+  name: 'the heap after 8000 streams',
+  rounds: 1,
+  async run(target) {
+    await target.load({ mode: 'json', conns: 16, ms: 500 })
+    const before = await readHeap(target)
+    await hold(target, 8000)
+    await sleep(1000)
+    return { heapBackMb: ((await readHeap(target)) - before) / BYTES_PER_MB }
+  },
+}
+
+async function readHeap({ child }: Target): Promise<number> {
+  if (child === undefined) throw new Error('nothing to ask')
+  child.send('heap')
+  const [answer]: { heapUsed: number; external: number }[] = await once(child, 'message')
+  if (answer === undefined) throw new Error('no answer')
+  return answer.heapUsed + answer.external
+}

@@ -1,0 +1,89 @@
+import type { ContenderId } from '../contenders/contender.ts'
+import type { Measured } from '../metrics.ts'
+import type { LoadResult } from '../rig/load.ts'
+import { ENDLESS, type Scenario, toMs } from './scenario.ts'
+
+const JSON_LOAD = { mode: 'json', conns: 32, warm: 300, ms: 2000 } as const
+
+const STREAM_LOAD = { mode: 'stream', pace: 20, events: ENDLESS, warm: 400, ms: 2500 } as const
+
+/** 25,000 events a second: much for a proxy on one core, little enough that all of them keep up. */
+const BUSY_STREAMS = 500
+const SMOKE_STREAMS = 200
+
+const WARM_ANSWERS = 20_000
+const WARM_EVENTS = 40_000
+const WARM_LOADS = 10
+
+/** Code that has been run often enough to be compiled, however slowly, and connections that are open. */
+export const warmUp: Scenario = {
+  name: 'warm-up',
+  rounds: 1,
+  async run(target) {
+    let [answers, events] = [0, 0]
+    for (let i = 0; i < WARM_LOADS && answers < WARM_ANSWERS; i++) {
+      answers += (await target.load({ ...JSON_LOAD, ms: 1000 })).answers
+    }
+    for (let i = 0; i < WARM_LOADS && events < WARM_EVENTS; i++) {
+      events += (await target.load({ ...STREAM_LOAD, conns: SMOKE_STREAMS, ms: 1500 })).events
+    }
+    return {}
+  },
+}
+
+/** As many JSON requests as 32 connections get answered. */
+export const jsonRequests = (rounds: number): Scenario => ({
+  name: 'JSON requests',
+  rounds,
+  async run(target) {
+    const result = await target.load(JSON_LOAD)
+    const rate = { jsonPerSecond: result.answers / result.seconds }
+    return { ...rate, ...unlessDirect(target.id, { jsonCpuUs: result.cpuUs / result.answers }) }
+  },
+})
+
+export const jsonRequestsTls = (rounds: number): Scenario => ({
+  name: 'JSON requests, TLS',
+  rounds,
+  async run(target) {
+    const { cpuUs, answers } = await target.load(JSON_LOAD)
+    return { jsonTlsCpuUs: cpuUs / answers }
+  },
+})
+
+/** 500 streams with 50 events a second each. */
+export const busyStreams = (rounds: number): Scenario => ({
+  name: 'busy streams',
+  rounds,
+  async run(target) {
+    const result = await target.load({ ...STREAM_LOAD, conns: BUSY_STREAMS })
+    const delay = { busyP99Ms: toMs(result.added.p99) }
+    return { ...delay, ...unlessDirect(target.id, { eventCpuUs: cpuPerEvent(result) }) }
+  },
+})
+
+export const busyStreamsTls = (rounds: number): Scenario => ({
+  name: 'busy streams, TLS',
+  rounds,
+  async run(target) {
+    const result = await target.load({ ...STREAM_LOAD, conns: BUSY_STREAMS })
+    return { eventTlsCpuUs: cpuPerEvent(result) }
+  },
+})
+
+/** A shorter look at both, with a load that a machine which has other things to do can bear too. */
+export const smokeLoads = (rounds: number): Scenario => ({
+  name: 'JSON requests, then streams',
+  rounds,
+  async run(target) {
+    const json = await target.load({ ...JSON_LOAD, ms: 1200 })
+    const streams = await target.load({ ...STREAM_LOAD, conns: SMOKE_STREAMS, ms: 1500 })
+    return { jsonCpuUs: json.cpuUs / json.answers, eventCpuUs: cpuPerEvent(streams) }
+  },
+})
+
+const cpuPerEvent = ({ cpuUs, events }: LoadResult): number => cpuUs / events
+
+/** Nothing stands in the way of a direct request that could use processor time. */
+const unlessDirect = (id: ContenderId, measured: Measured): Measured =>
+  id === 'direct' ? {} : measured

@@ -1,0 +1,56 @@
+import type { ContenderId } from './contenders/contender.ts'
+import { type FigureTable, ratioOf } from './figures.ts'
+
+/** Keystow's processor time over a rival's, as it was when somebody last looked closely. */
+export type RecordedRatios = Partial<Record<Rival, Partial<Record<SmokeMetric, number>>>>
+
+export type SmokeMetric = 'jsonCpuUs' | 'eventCpuUs'
+
+export type Rival = 'nginx' | 'http-proxy'
+
+export const SMOKE_METRICS: readonly SmokeMetric[] = ['jsonCpuUs', 'eventCpuUs']
+
+export const RIVALS = ['nginx', 'http-proxy'] as const satisfies readonly ContenderId[]
+
+/** Half as much again as recorded: more than rounds on a busy machine differ, less than a mistake costs. */
+const TOLERATED = 1.5
+
+export interface Verdict {
+  readonly isGood: boolean
+  /** What is wrong, a line each. */
+  readonly complaints: readonly string[]
+}
+
+/**
+ * Keystow is slower when it is so beside every rival that was measured: a rival that has become faster, or was
+ * lucky, is not Keystow's regression.
+ */
+export function judge(table: FigureTable, recorded: RecordedRatios): Verdict {
+  const complaints = SMOKE_METRICS.flatMap((metric) => complain(table, recorded, metric))
+  return { isGood: complaints.length === 0, complaints }
+}
+
+function complain(table: FigureTable, recorded: RecordedRatios, metric: SmokeMetric): string[] {
+  const compared = RIVALS.flatMap((rival) => {
+    const [now, known] = [ratioOf(table, metric, ['keystow', rival]), recorded[rival]?.[metric]]
+    return now === undefined || known === undefined ? [] : [{ rival, now, known }]
+  })
+  if (compared.length === 0) return [`${metric}: nothing to compare Keystow with was measured`]
+  if (compared.some(({ now, known }) => now <= known * TOLERATED)) return []
+  return compared.map(
+    ({ rival, now, known }) =>
+      `${metric}: ${now.toFixed(2)} times that of ${rival}; recorded are ${known.toFixed(2)}`,
+  )
+}
+
+/** What this run would have recorded. */
+export function recordRatios(table: FigureTable): RecordedRatios {
+  const ratios: RecordedRatios = {}
+  for (const rival of RIVALS) {
+    for (const metric of SMOKE_METRICS) {
+      const ratio = ratioOf(table, metric, ['keystow', rival])
+      if (ratio !== undefined) (ratios[rival] ??= {})[metric] = Number(ratio.toFixed(2))
+    }
+  }
+  return ratios
+}
