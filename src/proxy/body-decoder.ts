@@ -55,7 +55,9 @@ export function parseContentEncoding(value: string): readonly string[] | undefin
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'identity')
-  return layers.length <= MAX_LAYERS && layers.every((name) => name in CREATE) ? layers : undefined
+  return layers.length <= MAX_LAYERS && layers.every((name) => Object.hasOwn(CREATE, name))
+    ? layers
+    : undefined
 }
 
 /** Decodes these layers, one at least; more bytes than text could have made of what came are an error. */

@@ -58,9 +58,6 @@ const DROPPED: ReadonlySet<string> = new Set([
 /** The upstream's CORS policy is for its own pages; most clones answer `*`. */
 const CORS_PREFIX = 'access-control-'
 
-/** The one transfer coding that is undone before the body comes here. */
-const CHUNKED = /(?<=^|,)\s*chunked\s*$/i
-
 /** Bytes that Node refuses in a header value. */
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
 
@@ -84,9 +81,7 @@ export function readUpstreamHead(
   const passing: string[] = []
   /** The first: whoever reads the last of two would take the body for something else. */
   let contentType: string | undefined
-  /** Content codings and, outside them, transfer codings: whoever encoded the body may have named it either way. */
   let contentEncoding = ''
-  let transferEncoding = ''
   let requestId: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = headerText(rawHeaders[i]).toLowerCase()
@@ -96,7 +91,6 @@ export function readUpstreamHead(
     const isSecondType = name === 'content-type' && contentType !== undefined
     if (name === 'content-type') contentType ??= value
     else if (name === 'content-encoding') contentEncoding += `,${value}`
-    else if (name === 'transfer-encoding') transferEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
     if (isSecondType || DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name))
       continue
@@ -104,9 +98,7 @@ export function readUpstreamHead(
     if (passed !== undefined) passing.push(name, passed)
   }
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
-  const encodings = parseContentEncoding(
-    `${contentEncoding},${transferEncoding.replace(CHUNKED, '')}`,
-  )
+  const encodings = parseContentEncoding(contentEncoding)
   const isEventStream = /^text\/event-stream\s*(?:;|$)/i.test(contentType ?? '')
   // RFC 9110 section 8.6: a 204 has no length, whatever the upstream gave it.
   const isReframed = isEventStream || encodings?.length !== 0 || status === 204

@@ -9,8 +9,10 @@ const READERS: readonly ((text: string) => string)[] = [
       .replace(/\\+([nr/"])/g, (_, short: string) => SHORT[short] ?? short),
   (text) =>
     text
-      .replace(/&#0*(\d{1,3});?/g, (_, digits: string) => characterOf(digits, 10))
-      .replace(/&#x0*([0-9a-f]{1,2});?/gi, (_, digits: string) => characterOf(digits, 16)),
+      .replace(/&#0*(\d{1,3})(?!\d);?/g, (_, digits: string) => characterOf(digits, 10))
+      .replace(/&#x0*([0-9a-f]{1,2})(?![0-9a-f]);?/gi, (_, digits: string) =>
+        characterOf(digits, 16),
+      ),
 ]
 
 const SHORT: Readonly<Record<string, string>> = { n: '\n', r: '\r' }

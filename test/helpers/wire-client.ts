@@ -31,7 +31,7 @@ export async function sendOverWire({
   const socket = connect(port, '127.0.0.1')
   socket.write(
     `POST ${path} HTTP/1.1\r\nhost: keystow.test\r\nauthorization: Bearer ${TEST_TOKEN}\r\n` +
-      `content-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}${HEAD_END}${body}`,
+      `content-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}${HEAD_END}${body}`,
   )
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))

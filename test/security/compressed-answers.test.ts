@@ -103,11 +103,6 @@ describe('an answer that came compressed', () => {
   it.each([
     ['content-encoding: gzip\r\ncontent-encoding: gzip', gzipSync(gzipSync(BODY))],
     ['content-encoding: br\r\nCONTENT-ENCODING: X-GZIP', gzipSync(brotliCompressSync(BODY))],
-    ['transfer-encoding: gzip, chunked', gzipSync(BODY)],
-    [
-      'content-encoding: br\r\ntransfer-encoding: gzip, chunked',
-      gzipSync(brotliCompressSync(BODY)),
-    ],
   ])('under %j is decoded and searched', async (headers, body) => {
     const { head, body: plain } = await answerRaw(headers, body)
     expect(head).not.toMatch(/gzip|br\r/)
@@ -116,6 +111,7 @@ describe('an answer that came compressed', () => {
 
   it.each([
     'content-encoding: gzip\r\ncontent-encoding: snappy',
+    'transfer-encoding: gzip, chunked',
     'transfer-encoding: snappy, chunked',
     'transfer-encoding: chunked, chunked',
     'content-encoding: gzip\r\ncontent-encoding: gzip\r\ntransfer-encoding: gzip, chunked',

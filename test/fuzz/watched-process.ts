@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Keystow as a process of its own, and what it takes of the machine. */
+export interface WatchedProcess {
+  readonly child: ChildProcess
+  readonly port: number
+  /** Rejects when the process ends before it is stopped. */
+  readonly ended: Promise<never>
+  rssMb(): number
+  /** File descriptors that are open. */
+  fds(): number
+  stop(): Promise<void>
+}
+
+interface WatchOptions {
+  readonly env: Readonly<Record<string, string>>
+  /** Gets all that the process writes. */
+  readonly onOutput: (text: string) => void
+}
+
+/** Starts `src/server.ts` with nothing but this environment; resolves when it listens. */
+export async function startWatched({ env, onOutput }: WatchOptions): Promise<WatchedProcess> {
+  const child = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let isStopping = false
+  let lastWords = ''
+  const exited = new Promise<string>((resolve) => {
+    child.once('close', (code, signal) => resolve(`ended with ${code ?? signal}: ${lastWords}`))
+  })
+  const ended = exited.then((how) => {
+    if (isStopping) return new Promise<never>(() => {})
+    throw new Error(`Keystow ${how}`)
+  })
+  ended.catch(() => {})
+  const listening = new Promise<number>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        lastWords = (lastWords + text).slice(-4000)
+        const port = /listening at http:\/\/[^"]*:(\d+)/.exec(text)?.[1]
+        if (port !== undefined) resolve(Number(port))
+        onOutput(text)
+      })
+    }
+  })
+  const { pid = 0 } = child
+  return {
+    child,
+    ended,
+    port: await Promise.race([listening, ended]),
+    rssMb: () =>
+      Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
+    fds: () => readdirSync(`/proc/${pid}/fd`).length,
+    async stop() {
+      isStopping = true
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
