@@ -2,7 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 
 import { isLoopback } from './clients/address.ts'
 import type { Config } from './config/config.ts'
-import { createHttpServer } from './http/create-server.ts'
+import { createServers } from './http/create-server.ts'
 import { createAuthFailures } from './limits/auth-failures.ts'
 import concurrency from './plugins/concurrency.ts'
 import cors from './plugins/cors.ts'
@@ -12,6 +12,7 @@ import forward from './plugins/forward.ts'
 import identity from './plugins/identity.ts'
 import inFlight from './plugins/in-flight.ts'
 import loadShedding from './plugins/load-shedding.ts'
+import localhost from './plugins/localhost.ts'
 import pathPolicy from './plugins/path-policy.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import record, { refuseUnreadable } from './plugins/record.ts'
@@ -29,6 +30,11 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   const { policy, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
   const isTrusted = (address: string): boolean => policy.current().config.isTrustedProxy(address)
+  const servers = createServers({
+    bounds: config,
+    isShared: (address) => isLoopback(address) || isTrusted(address),
+    onCut: (reason) => metrics.cutConnections.inc({ reason }),
+  })
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -37,19 +43,15 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     bodyLimit: config.bodyLimitMb * BYTES_PER_MIB,
     trustProxy: (address) => typeof address === 'string' && isTrusted(address),
     rewriteUrl: createUrlRewriter(policy),
-    serverFactory: (dispatch) =>
-      createHttpServer(dispatch, {
-        bounds: config,
-        isShared: (address) => isLoopback(address) || isTrusted(address),
-        onCut: (reason) => metrics.cutConnections.inc({ reason }),
-      }),
-    // The server above has its own.
+    serverFactory: (dispatch) => servers.create(dispatch),
+    // The server has its own.
     clientErrorHandler: () => {},
     forceCloseConnections: true,
   })
   // No parser of Fastify's reads a body: the hop takes it as it comes, and nothing else wants one.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  await app.register(localhost, { host: config.host, createServer: servers.createAnother })
   const refuseToken = createAuthFailures({ limitStore, metrics })
 
   await app.register(record)

@@ -9,13 +9,16 @@ export const LIVE_SETTINGS: readonly SettingName[] = [
   'allowedOrigins',
   'rateLimitPerMinute',
   'concurrencyLimit',
+  'inFlightLimit',
   'authFailureLimitPerMinute',
   'bodyLimitMb',
   'trustProxy',
   'upstreamFirstByteTimeoutMs',
   'upstreamIdleTimeoutMs',
+  'upstreamHeaderCountLimit',
   'sseHeartbeatMs',
   'drainTimeoutMs',
+  'maxEventLoopDelayMs',
   'logLevel',
 ]
 

@@ -46,7 +46,7 @@ interface ServerOptions {
 }
 
 /** The HTTP server under the application: what it takes of a request, a connection and an address. */
-export function createHttpServer(dispatch: RequestListener, options: ServerOptions): Server {
+function createHttpServer(dispatch: RequestListener, options: ServerOptions): Server {
   const { bounds } = options
   const server = createServer({
     maxHeaderSize: bounds.headerLimitKb * 1024,
@@ -86,6 +86,20 @@ export function createHttpServer(dispatch: RequestListener, options: ServerOptio
   return server
 }
 
+/** Makes the servers of one application, each with its own connections. */
+export function createServers(options: ServerOptions) {
+  let dispatch: RequestListener = () => {}
+  return {
+    /** The first, for Fastify. */
+    create(own: RequestListener): Server {
+      dispatch = own
+      return createHttpServer(dispatch, options)
+    },
+    /** One more that serves the same. */
+    createAnother: (): Server => createHttpServer(dispatch, options),
+  }
+}
+
 /** Keeps the connections of a server within their limits; finds the one of a socket. */
 function trackConnections(
   server: Server,
@@ -117,14 +131,11 @@ function trackConnections(
     const connection = open(socket)
     const address = parseAddress(socket.remoteAddress ?? '')
     // Reset before anybody looked: what it has sent is not worth carrying out.
-    if (address === undefined) {
-      socket.destroy()
-      return
+    if (address === undefined) socket.destroy()
+    else if (!table.add(socket, isShared(address) ? undefined : addressKey(address))) {
+      onCut('refused')
+      connection.refuse(overloaded())
     }
-    const group = isShared(address) ? undefined : addressKey(address)
-    if (table.add(socket, group)) return
-    onCut('refused')
-    connection.refuse(overloaded())
   })
 
   function cutStalled(): void {

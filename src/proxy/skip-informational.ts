@@ -8,6 +8,9 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 /** More than this before the end of a head is no head. */
 const MAX_HEAD_BYTES = 16 * 1024
 
+/** Any number of them is allowed, and no upstream that means well needs as many. */
+const MAX_INFORMATIONAL = 100
+
 /** How a request line begins; bodies and chunk sizes do not look like this. */
 const REQUEST_LINE = /^[A-Z]+ \//
 
@@ -20,6 +23,7 @@ export function skipInformational(socket: Socket): Socket {
   const read = socket.read.bind(socket)
   const write = socket.write.bind(socket)
   let isHeadDue = false
+  let skipped = 0
   let pending: Buffer | undefined
 
   function strip(chunk: Buffer): Buffer | null {
@@ -33,6 +37,10 @@ export function skipInformational(socket: Socket): Socket {
       }
       if (end === -1) break
       bytes = bytes.subarray(end + HEAD_END.length)
+      if (++skipped > MAX_INFORMATIONAL) {
+        socket.destroy(new TooManyAnswersError())
+        return null
+      }
     }
     if (bytes.length === 0) return null
     isHeadDue = false
@@ -43,7 +51,10 @@ export function skipInformational(socket: Socket): Socket {
     write(...args: Parameters<typeof write>): boolean {
       // undici waits for the answer to one request before it writes the next.
       const [head] = args
-      if (typeof head === 'string' && REQUEST_LINE.test(head)) isHeadDue = true
+      if (typeof head === 'string' && REQUEST_LINE.test(head)) {
+        isHeadDue = true
+        skipped = 0
+      }
       return write(...args)
     },
     read(size?: number): unknown {
@@ -51,6 +62,15 @@ export function skipInformational(socket: Socket): Socket {
       return isHeadDue && Buffer.isBuffer(chunk) ? strip(chunk) : chunk
     },
   })
+}
+
+class TooManyAnswersError extends Error {
+  override readonly name = 'TooManyAnswersError' as const
+  readonly code = 'UPSTREAM_INFORMATIONAL'
+
+  constructor() {
+    super(`the upstream sent more than ${MAX_INFORMATIONAL} informational answers`)
+  }
 }
 
 /** Whether the bytes are an informational answer, or could become one with those that follow. */

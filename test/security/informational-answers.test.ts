@@ -55,6 +55,22 @@ describe('an upstream that announces its answer', () => {
     expect((await gateway.fetch('/v1/chat/completions', POST)).status).toBe(504)
   })
 
+  it.each([
+    ['100', CONTINUE],
+    ['103', HINTS],
+  ])('without an end (%s) is 502, long before its clock', async (_what, head) => {
+    const upstream = await startUpstream(({ message }) => {
+      const send = (): void => {
+        while (message.socket.writable && message.socket.write(head.repeat(50)));
+        message.socket.once('drain', send)
+      }
+      message.socket.on('error', () => {})
+      send()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    expect((await gateway.fetch('/v1/chat/completions', POST)).status).toBe(502)
+  })
+
   it('is not taken for one that writes so in its body', async () => {
     const upstream = await startUpstream(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders()
