@@ -11,7 +11,7 @@ import { findRoute, type Route } from './routes.ts'
 
 /** What all requests of one upstream share. */
 export interface DemoService {
-  readonly credential: string
+  readonly credentials: readonly string[]
   readonly paceMs: number
   readonly bill: Bill
   readonly routes: readonly Route[]
@@ -22,11 +22,11 @@ const ORDINARY: ChosenBehaviour = chooseBehaviour('')
 /** Answers one request from its headers to its last byte. Never rejects: a client may go at any time. */
 export async function answerRequest(exchange: Exchange, service: DemoService): Promise<void> {
   const { response, gone } = exchange
-  const options = { ...service, behaviour: ORDINARY }
+  const options = { ...service, behaviour: ORDINARY, credential: '' }
   try {
     const outcome = await prepare(exchange, service)
     if (outcome === 'gone') return
-    await deliver(exchange, outcome.answer, { ...options, behaviour: outcome.behaviour })
+    await deliver(exchange, outcome.answer, { ...options, ...outcome })
   } catch (error) {
     if (gone.aborted) return
     if (response.headersSent) {
@@ -39,20 +39,27 @@ export async function answerRequest(exchange: Exchange, service: DemoService): P
   }
 }
 
+interface Outcome {
+  readonly answer: Answer
+  readonly behaviour: ChosenBehaviour
+  /** What the client authenticated with. */
+  readonly credential: string
+}
+
 async function prepare(
   exchange: Exchange,
-  { credential, routes }: DemoService,
-): Promise<{ answer: Answer; behaviour: ChosenBehaviour } | 'gone'> {
+  { credentials, routes }: DemoService,
+): Promise<Outcome | 'gone'> {
   const { request, requestId, received } = exchange
   const { pathname, searchParams: query } = parseTarget(received.path)
-  requireCredential(request.headers, pathname, credential)
+  const credential = requireCredential(request.headers, pathname, credentials)
   const { answer, params } = findRoute(routes, received.method, pathname)
   const body = await exchange.body
   const parsed = parseBody(body, request.headers['content-type'] ?? '', query)
   const behaviour = chooseBehaviour(parsed.model)
   const early = await applyEarlyFault(exchange, behaviour)
   if (early === 'gone') return early
-  if (early !== undefined) return { answer: early, behaviour }
+  if (early !== undefined) return { answer: early, behaviour, credential }
   const demoRequest: DemoRequest = {
     ...parsed,
     method: received.method,
@@ -66,7 +73,7 @@ async function prepare(
     body,
     behaviour,
   }
-  return { answer: answer(demoRequest), behaviour }
+  return { answer: answer(demoRequest), behaviour, credential }
 }
 
 /** `//v1/models` is a path here, not a host, as it is for most servers. */

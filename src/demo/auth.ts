@@ -5,17 +5,18 @@ import { DemoError } from './demo-error.ts'
 const MIDJOURNEY_PATH = /^(?:\/(?:mj-fast|mj-relax|mj-turbo|fast|relax))?\/mj\//
 const BEARER = /^Bearer +(.+)$/i
 
-/** Throws the 401 OpenAI would send, unless the request brings the credential. */
+/** Which of the credentials a request brings; throws the 401 OpenAI would send when it is none. */
 export function requireCredential(
   headers: IncomingHttpHeaders,
   path: string,
-  credential: string,
-): void {
+  credentials: readonly string[],
+): string {
   const bearer = BEARER.exec(headers.authorization ?? '')?.[1]?.trim()
-  if (bearer === credential) return
-  const secret = MIDJOURNEY_PATH.test(path) ? headers['mj-api-secret'] : undefined
-  if (secret === credential) return
-  throw refusal(bearer ?? (typeof secret === 'string' ? secret : undefined))
+  const header = MIDJOURNEY_PATH.test(path) ? headers['mj-api-secret'] : undefined
+  const secret = typeof header === 'string' ? header : undefined
+  const found = credentials.find((credential) => credential === bearer || credential === secret)
+  if (found === undefined) throw refusal(bearer ?? secret)
+  return found
 }
 
 function refusal(presented: string | undefined): DemoError {

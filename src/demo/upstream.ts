@@ -13,6 +13,8 @@ export type { BillEntry, ReceivedRequest }
 export interface DemoUpstreamOptions {
   /** Every other key is answered 401. */
   readonly credential: string
+  /** Taken as well, as a provider takes both while a new key replaces the old one. */
+  readonly otherCredentials?: readonly string[]
   readonly host?: string
   readonly port?: number
   /** Between the events of a stream, for models whose name says nothing else. */
@@ -43,10 +45,16 @@ const KEEP_ALIVE_TIMEOUT_MS = 60_000
 
 /** Starts an OpenAI-compatible server whose model names choose what it does; see docs/demo-upstream.md. */
 export async function startDemoUpstream(options: DemoUpstreamOptions): Promise<DemoUpstream> {
-  const { credential, host = DEFAULT_HOST, paceMs = DEFAULT_PACE_MS } = options
+  const {
+    credential,
+    otherCredentials = [],
+    host = DEFAULT_HOST,
+    paceMs = DEFAULT_PACE_MS,
+  } = options
   const received: ReceivedRequest[] = []
   const bill = createBill()
-  const service = { credential, paceMs, bill, routes: createRoutes(bill) }
+  const credentials = [credential, ...otherCredentials]
+  const service = { credentials, paceMs, bill, routes: createRoutes(bill) }
   let open = 0
 
   const server = createServer(options, (request, response) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { CREDENTIAL, startDemo } from './demo-helpers.ts'
+import { chatBody, CREDENTIAL, startDemo } from './demo-helpers.ts'
 
 const MJ_SECRET = { 'mj-api-secret': CREDENTIAL }
 
@@ -59,4 +59,15 @@ test('answers a wrong mj-api-secret 401', async () => {
   const demo = await startDemo()
   const headers = { 'mj-api-secret': `${CREDENTIAL}x` }
   expect((await fetch(`${demo.origin}/mj/task/1/fetch`, { headers })).status).toBe(401)
+})
+
+test('takes a second key too, and leaks the one it was sent', async () => {
+  const other = 'hk-test-the-next-key-0123456789'
+  const demo = await startDemo({ otherCredentials: [other] })
+  const response = await fetch(`${demo.origin}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${other}`, 'content-type': 'application/json' },
+    body: JSON.stringify(chatBody('demo-echo-key')),
+  })
+  expect(response.headers.get('x-demo-credential')).toBe(other)
 })

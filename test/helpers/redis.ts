@@ -1,73 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
-
-import { createClient } from '@redis/client'
 import { onTestFinished } from 'vitest'
 
-import { createFolder } from './folder.ts'
-import { portOf } from './port.ts'
-import { findProgram } from './programs.ts'
+import { type Redis, startRedisProcess } from './redis-process.ts'
 
-export const redisServer = findProgram('redis-server')
-
-export interface Redis {
-  readonly url: string
-  start(): Promise<void>
-  stop(): Promise<void>
-  /** Lets every client's commands wait for so long. */
-  pause(milliseconds: number): Promise<void>
-}
+export { freePort, type Redis, redisServer } from './redis-process.ts'
 
 /** A redis-server of its own on a free port, without persistence; ends with the test. */
 export async function startRedis(): Promise<Redis> {
-  const port = await freePort()
-  const folder = createFolder()
-  let child: ChildProcess | undefined
-
-  async function stop(): Promise<void> {
-    const running = child
-    child = undefined
-    if (running === undefined) return
-    const exited = new Promise((resolve) => running.once('exit', resolve))
-    running.kill('SIGKILL')
-    await exited
-  }
-
-  async function start(): Promise<void> {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
-    const started = spawn(redisServer ?? 'redis-server', args, {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    child = started
-    await new Promise<void>((resolve, reject) => {
-      started.once('exit', () => reject(new Error('redis-server ended')))
-      started.stdout.on('data', (chunk: Buffer) => {
-        if (chunk.toString().includes('Ready to accept connections')) resolve()
-      })
-    })
-  }
-
-  await start()
-  onTestFinished(stop)
-  const url = `redis://127.0.0.1:${port}`
-  return {
-    url,
-    start,
-    stop,
-    async pause(milliseconds) {
-      const client = createClient({ url })
-      await client.connect()
-      await client.sendCommand(['CLIENT', 'PAUSE', String(milliseconds), 'ALL'])
-      client.destroy()
-    },
-  }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const port = portOf(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  const redis = await startRedisProcess()
+  onTestFinished(redis.stop)
+  return redis
 }
