@@ -12,8 +12,8 @@ export interface Redis {
   readonly url: string
   start(): Promise<void>
   stop(): Promise<void>
-  /** Lets every client's commands wait for so long. */
-  pause(milliseconds: number): Promise<void>
+  /** Sends one command on a connection of its own. */
+  command(...args: string[]): Promise<unknown>
 }
 
 /** A redis-server of its own on a free port, without persistence; it is the caller's to stop. */
@@ -51,11 +51,12 @@ export async function startRedisProcess(): Promise<Redis> {
     url,
     start,
     stop,
-    async pause(milliseconds) {
+    async command(...args) {
       const client = createClient({ url })
       await client.connect()
-      await client.sendCommand(['CLIENT', 'PAUSE', String(milliseconds), 'ALL'])
+      const reply: unknown = await client.sendCommand(args)
       client.destroy()
+      return reply
     },
   }
 }

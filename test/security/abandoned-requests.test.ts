@@ -222,7 +222,7 @@ describe.skipIf(redisServer === undefined)('a client that leaves while Redis is 
       env: { REDIS_URL: redis.url, RATE_LIMIT_PER_MINUTE: '100' },
     })
     while ((await fetch(`${gateway.origin}/readyz`)).status !== 200);
-    await redis.pause(500)
+    await redis.command('CLIENT', 'PAUSE', '500', 'ALL')
     const client = openRaw(gateway)
     client.send(bytes)
     while ((await gateway.metrics.inFlight.get()).values[0]?.value !== 1) {

@@ -86,6 +86,10 @@ describe.skipIf(redisServer === undefined)('a Redis that restarts', () => {
     await untilReady([first, second], 503)
     expect((await first.fetch('/v1/x')).status).toBe(429)
     await redis.start()
+    // As soon as it is connected, and not with the next renewal: the others know of them as well.
+    while ((await redis.command('ZCARD', 'keystow:slots:client:alice')) !== 3) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
     await untilReady([first, second], 200)
     expect((await first.fetch('/v1/x')).status).toBe(429)
     expect((await second.fetch('/v1/x')).status).toBe(429)
