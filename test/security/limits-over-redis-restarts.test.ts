@@ -86,11 +86,12 @@ describe.skipIf(redisServer === undefined)('a Redis that restarts', () => {
     await untilReady([first, second], 503)
     expect((await first.fetch('/v1/x')).status).toBe(429)
     await redis.start()
-    // As soon as it is connected, and not with the next renewal: the others know of them as well.
-    while ((await redis.command('ZCARD', 'keystow:slots:client:alice')) !== 3) {
+    await untilReady([first, second], 200)
+    // With the connection, and not only with the next renewal: then the others know of them as well.
+    const countLeases = () => redis.command('ZCARD', 'keystow:slots:client:alice')
+    for (let i = 0; i < 100 && (await countLeases()) !== 3; i++) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    await untilReady([first, second], 200)
     expect((await first.fetch('/v1/x')).status).toBe(429)
     expect((await second.fetch('/v1/x')).status).toBe(429)
     leave.abort()
