@@ -10,6 +10,8 @@ const HEARTBEAT = ': keep-alive\n\n'
 
 const LF = 0x0a
 const CR = 0x0d
+/** An empty line, in each of the three line ends of the standard. */
+const EVENT_ENDS = ['\n\n', '\r\n\r\n', '\r\r']
 /** Longer than every mark of every form, with the line ends behind it. */
 const MARK_WINDOW_BYTES = 64
 const NO_BYTES = Buffer.alloc(0)
@@ -26,6 +28,8 @@ export function createEventStreamWriter(
   /** Up to three bytes of a character whose rest has not come. */
   let held: Buffer | undefined
   let isAtEventEnd = true
+  /** The model has said everything, in an event whose end has not come. */
+  let isFinishDue = false
   let isFinished = false
   let isEnded = false
   /** The end of an event whose rest has not come; a mark may be cut anywhere. */
@@ -36,12 +40,16 @@ export function createEventStreamWriter(
     if (form !== undefined) observeEnd(seen, form)
     isAtEventEnd = endsEvent(seen)
     // A copy: the chunk is a view of the socket's read buffer, which would be kept alive whole.
-    cutEvent = isAtEventEnd ? NO_BYTES : Buffer.from(seen.subarray(-MARK_WINDOW_BYTES))
+    cutEvent = isAtEventEnd ? NO_BYTES : Buffer.from(lastEvent(seen).subarray(-MARK_WINDOW_BYTES))
   }
 
-  function observeEnd(seen: Buffer, { endMark, isFinish }: StreamForm): void {
-    isFinished ||= isFinish(seen)
-    if (endMark !== '') isEnded = endsWithLine(seen, endMark)
+  function observeEnd(seen: Buffer, { endMark, findFinish }: StreamForm): void {
+    if (!isFinished) {
+      const finishAt = isFinishDue ? 0 : findFinish(seen)
+      isFinishDue = finishAt !== -1
+      isFinished = isFinishDue && EVENT_ENDS.some((end) => seen.includes(end, finishAt))
+    }
+    isEnded = endMark === '' ? isFinished : endsWithLine(seen, endMark)
   }
 
   function write(chunk: Buffer): boolean {
@@ -93,6 +101,15 @@ function endsWithLine(bytes: Buffer, line: string): boolean {
   const start = end - line.length
   if (end === bytes.length || start < 0 || bytes.indexOf(line, start) !== start) return false
   return start === 0 || bytes[start - 1] === LF || bytes[start - 1] === CR
+}
+
+/** What has come of the event that is not whole. */
+function lastEvent(bytes: Buffer): Buffer {
+  const starts = EVENT_ENDS.map((end) => {
+    const at = bytes.lastIndexOf(end)
+    return at === -1 ? 0 : at + end.length
+  })
+  return bytes.subarray(Math.max(...starts))
 }
 
 /** Whether the bytes end with an empty line, in any of the three line ends of the standard. */

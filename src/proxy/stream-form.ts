@@ -5,8 +5,8 @@ export interface StreamForm {
   /** The frame that ends every stream, as its first line reads; empty when the finish is the end. */
   readonly endMark: string
   readonly endFrame: string
-  /** Whether these bytes say that the model has said everything. */
-  readonly isFinish: (chunk: Buffer) => boolean
+  /** Where these bytes say that the model has said everything; -1 where they do not. */
+  readonly findFinish: (chunk: Buffer) => number
   /** The frames that end a stream with an error. */
   readonly errorFrames: (error: KeystowError) => string
 }
@@ -24,15 +24,15 @@ const CHAT_FORM: StreamForm = {
   endMark: CHAT_END_MARK,
   endFrame: CHAT_END_FRAME,
   // Every delta names finish_reason; only the last gives it a text instead of null.
-  isFinish(chunk) {
+  findFinish(chunk) {
     let at = chunk.indexOf(FINISH_REASON)
     while (at !== -1) {
       let next = at + FINISH_REASON.length
       while (chunk[next] === COLON || chunk[next] === SPACE) next++
-      if (chunk[next] === QUOTE) return true
+      if (chunk[next] === QUOTE) return next
       at = chunk.indexOf(FINISH_REASON, next)
     }
-    return false
+    return -1
   },
   errorFrames: (error) => `data: ${JSON.stringify(toOpenAIError(error))}\n\n${CHAT_END_FRAME}`,
 }
@@ -44,7 +44,10 @@ const RESPONSE_ENDINGS = ['"response.completed"', '"response.incomplete"', '"res
 const RESPONSES_FORM: StreamForm = {
   endMark: '',
   endFrame: '',
-  isFinish: (chunk) => RESPONSE_ENDINGS.some((ending) => chunk.includes(ending)),
+  findFinish(chunk) {
+    const found = RESPONSE_ENDINGS.map((ending) => chunk.indexOf(ending))
+    return found.find((at) => at !== -1) ?? -1
+  },
   errorFrames({ code, message, param }) {
     const event = { type: 'error', code, message, param, sequence_number: 0 }
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`

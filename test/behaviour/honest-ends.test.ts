@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises'
+
 import { describe, expect, it } from 'vitest'
 
 import { startGateway } from '../helpers/gateway.ts'
@@ -119,6 +121,24 @@ describe('a chat stream that ends without [DONE]', () => {
     expect(text).toBe(DELTA + CHAT_ERROR + DONE)
   })
 
+  it.each([1, 30])('gets the error when %i bytes of the finish are missing', async (missing) => {
+    const half = FINISH.slice(0, -missing)
+    const text = await readStream('/v1/chat/completions', endAfter(DELTA + half))
+    expect(text).toBe(`${DELTA}${half}\n\n${CHAT_ERROR}${DONE}`)
+  })
+
+  it('finds the finish however it is cut', async () => {
+    for (let cut = 1; cut < FINISH.length; cut += 7) {
+      const text = await readStream('/v1/chat/completions', async (_request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(DELTA + FINISH.slice(0, cut))
+        await wait(5)
+        response.end(FINISH.slice(cut))
+      })
+      expect(text).toBe(DELTA + FINISH + DONE)
+    }
+  })
+
   it('gets it as an event of its own behind half of another', async () => {
     const half = 'data: {"choices":[{"del'
     const text = await readStream('/v1/chat/completions', endAfter(DELTA + FINISH + half))
@@ -145,6 +165,22 @@ describe('a stream of /v1/responses whose upstream dies', () => {
       code: 'upstream_unavailable',
       param: null,
     })
+  })
+
+  it('ends with event: error when half of response.completed came', async () => {
+    const half = RESPONSES_END.slice(0, -5)
+    const text = await readStream('/v1/responses', endAfter(RESPONSES_DELTA + half))
+    expect(text.startsWith(`${RESPONSES_DELTA}${half}\n\nevent: error\n`)).toBe(true)
+  })
+
+  it('gets no sign of life behind its end', async () => {
+    const whole = RESPONSES_DELTA + RESPONSES_END
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(whole)
+    })
+    const env = { SSE_HEARTBEAT_MS: '10', UPSTREAM_IDLE_TIMEOUT_MS: '200' }
+    const gateway = await startGateway({ upstream: upstream.origin, env })
+    expect(await (await gateway.fetch('/v1/responses', streamRequest)).text()).toBe(whole)
   })
 
   it('stays as it is when it was whole', async () => {
