@@ -56,3 +56,19 @@ export function browserOriginProblem(text: string): string | undefined {
   const exact = origin === 'null' ? `${protocol}//${host}` : origin
   return exact === text ? undefined : `"${text}" is not an exact origin; write it as ${exact}`
 }
+
+/** Whether the Redis client, which throws the whole URL at whoever gives it a bad one, can use it. */
+export function isRedisUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { hostname, pathname, username, password } = new URL(text)
+  return hostname !== '' && /^\/?\d*$/.test(pathname) && [username, password].every(isDecodable)
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}

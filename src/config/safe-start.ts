@@ -22,7 +22,8 @@ export function safeStartProblems({ settings, hasTokens }: SafeStartInput): stri
       `OPEN_ACCESS: is true on HOST ${host} without a limit for each address; set RATE_LIMIT_PER_MINUTE`,
     )
   }
-  if (openAccess && allowedOrigins.includes('*') && isPublic) {
+  // On a loopback address too: the pages that the operator visits are as foreign there.
+  if (openAccess && allowedOrigins.includes('*')) {
     problems.push(
       'ALLOWED_ORIGINS: is * together with OPEN_ACCESS, so any page in the world could spend the key; name the exact origins',
     )

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { boundsShape } from './bounds.ts'
+import { isRedisUrl } from './origin.ts'
 import { milliseconds, settingInfo, wholeNumber } from './setting-kinds.ts'
 
 /** Log levels that pino knows; `silent` turns the log off. */
@@ -76,6 +77,7 @@ export const settingsShape = {
   redisUrl: z
     .string()
     .regex(/^rediss?:\/\//)
+    .refine(isRedisUrl)
     .optional()
     .register(settingInfo, {
       env: 'REDIS_URL',

@@ -24,7 +24,7 @@ export default fp(
         request.record.client = client
         checkOrigin(client, request, reply)
       } else if (config.openAccess) {
-        checkOpenOrigin(request)
+        checkOpenOrigin(request, reply)
         request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
       } else {
         const error = new KeystowError('invalidApiKey')
@@ -48,13 +48,15 @@ export default fp(
     }
 
     /** A page needs no preflight, and so no permission, to send a text/plain POST and spend what it costs. */
-    function checkOpenOrigin(request: FastifyRequest): void {
+    function checkOpenOrigin(request: FastifyRequest, reply: FastifyReply): void {
       const { origin } = request.headers
       const isForeign =
         origin === undefined
           ? request.headers['sec-fetch-site'] === 'cross-site'
-          : !request.record.policy.cors.isKnownOrigin(origin)
+          : !request.record.policy.cors.isOpenOrigin(origin)
       if (!isForeign) return
+      // Known for a client only.
+      reply.removeHeader('access-control-allow-origin')
       throw new KeystowError('notAllowed', {
         message:
           'Pages of this origin may not call this server. Its operator can add the origin to ALLOWED_ORIGINS.',

@@ -37,6 +37,8 @@ export interface CorsPolicy {
   preflightHeaders(requestedHeaders: string | undefined): Record<string, string>
   /** Whether any client may be called from this origin: a preflight does not say which client it is for. */
   isKnownOrigin(origin: string): boolean
+  /** Whether pages of this origin may call without a token: what a client's own list adds is for its token. */
+  isOpenOrigin(origin: string): boolean
   /** Whether this client may be called from this origin. */
   isOriginOf(client: Client, origin: string): boolean
 }
@@ -52,6 +54,7 @@ export function createCorsPolicy(
 
   return {
     isKnownOrigin,
+    isOpenOrigin: (origin) => allowedOrigins.includes(origin),
     isOriginOf(client, origin) {
       const origins = client.origins ?? allowedOrigins
       return origins.includes(origin) || origins.includes('*')

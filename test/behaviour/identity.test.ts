@@ -144,6 +144,31 @@ describe('open access', () => {
     expect(await status(gateway, { origin: 'https://app.example.com' })).toBe(200)
   })
 
+  it.each([
+    ['names', 'https://bob.example', ''],
+    ['allows any origin', '*', ''],
+    ['names beside ALLOWED_ORIGINS', 'https://bob.example', 'https://app.example.com'],
+  ])(
+    'refuses a page whose origin only a client %s, when it sends no token',
+    async (_what, listed, allowed) => {
+      const hash = hashClientToken('ks-test-bob').toString('hex')
+      const gateway = await start({
+        env: { ...env, ALLOWED_ORIGINS: allowed },
+        yaml: `clients: [{ id: bob, tokenHash: ${hash}, origins: ["${listed}"] }]`,
+      })
+      const send = (headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
+        fetch(`${gateway.origin}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'text/plain', origin: 'https://bob.example', ...headers },
+          body: '{"model":"gpt-4"}',
+        })
+      const refused = await send()
+      expect(refused.status).toBe(403)
+      expect(refused.headers.get('access-control-allow-origin')).toBeNull()
+      expect((await send({ authorization: 'Bearer ks-test-bob' })).status).toBe(200)
+    },
+  )
+
   it('still knows clients by their tokens', async () => {
     const gateway = await start({ env: { OPEN_ACCESS: 'true' } })
     expect(await status(gateway, { authorization: `Bearer ${TEST_TOKEN}` })).toBe(200)

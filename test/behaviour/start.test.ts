@@ -127,6 +127,11 @@ describe('a configuration that cannot be used', () => {
       /ALLOWED_ORIGINS: is \*/,
     ],
     [
+      'open access for every page on a loopback address',
+      { ...KEY, OPEN_ACCESS: 'true', ALLOWED_ORIGINS: '*' },
+      /ALLOWED_ORIGINS: is \*/,
+    ],
+    [
       'every proxy trusted',
       { ...KEY, ...TOKENS, TRUST_PROXY: 'true' },
       /TRUST_PROXY: "true" is not an address/,

@@ -61,6 +61,26 @@ describe('settings', () => {
     expect(problems?.join('\n')).not.toContain('hunter2')
   })
 
+  it.each([
+    'redis://:hunter2@redis.internal:notaport',
+    'redis://:hunter2@h:6379/abc',
+    'redis://:hunter2%zz@h',
+    'redis://:hunter2@',
+    'redis:///0',
+  ])('refuse %s, which the Redis client cannot use', (url) => {
+    const { problems } = parse({ REDIS_URL: url })
+    expect(problems).toHaveLength(1)
+    expect(problems?.[0]).toMatch(/^REDIS_URL: the value is not valid; give a URL such as/)
+    expect(problems?.[0]).not.toContain('hunter2')
+  })
+
+  it.each(['redis://h', 'rediss://u:p%40@h:6380/2', 'redis://[::1]:6379/'])(
+    'take the Redis URL %s',
+    (url) => {
+      expect(parse({ REDIS_URL: url }).problems).toBeUndefined()
+    },
+  )
+
   it('refuse secrets in the YAML', () => {
     expect(parse({}, 'redisUrl: redis://:hunter2@host\n').problems?.[0]).toMatch(
       /^redisUrl: holds a password/,
