@@ -10,6 +10,7 @@ export interface Metrics {
   readonly cutConnections: Counter<'reason'>
   readonly unexpectedErrors: Counter
   readonly limitStoreFailures: Counter
+  readonly ledgerStoreFailures: Counter
   readonly redactions: Counter
   readonly limitStoreReady: Gauge
 }
@@ -56,6 +57,11 @@ export function createMetrics(): Metrics {
     limitStoreFailures: new Counter({
       name: 'keystow_limit_store_failures_total',
       help: 'Calls that the shared limit store did not answer.',
+      registers,
+    }),
+    ledgerStoreFailures: new Counter({
+      name: 'keystow_ledger_store_failures_total',
+      help: 'Calls that the shared ledger did not answer.',
       registers,
     }),
     redactions: new Counter({

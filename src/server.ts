@@ -8,7 +8,8 @@ import { parseConfig } from './config/load.ts'
 import { readInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
 import { startReloading } from './reload.ts'
-import { createServices } from './services.ts'
+import { createServices, type Services } from './services.ts'
+import { LedgerFolderError } from './stores/sqlite-ledger/folder.ts'
 import { createUnexpectedErrors } from './unexpected-errors.ts'
 
 /** EX_CONFIG of sysexits.h. */
@@ -38,8 +39,17 @@ function failConfig(problems: readonly string[]): never {
   process.exit(EXIT_CONFIG)
 }
 
+function startServices(...options: Parameters<typeof createServices>): Services {
+  try {
+    return createServices(...options)
+  } catch (error) {
+    if (error instanceof LedgerFolderError) failConfig([`DATA_DIR: ${error.message}`])
+    throw error
+  }
+}
+
 async function serve(settings: Config): Promise<void> {
-  const services = createServices(
+  const services = startServices(
     settings,
     process.stdout.isTTY ? await createPrettyStream() : undefined,
   )

@@ -13,7 +13,9 @@ import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
+import type { LedgerStore } from './stores/ledger-store.ts'
 import type { LimitStore } from './stores/limit-store.ts'
+import { createLedgerStore } from './usage/create-ledger-store.ts'
 
 const BYTES_PER_MIB = 1024 * 1024
 
@@ -25,6 +27,7 @@ export interface Services {
   readonly bodyMemory: BodyMemory
   readonly policy: LivePolicy
   readonly limitStore: LimitStore
+  readonly ledger: LedgerStore
   readonly metrics: Metrics
   readonly drain: Drain
   /** Knows every credential of the process. */
@@ -41,6 +44,10 @@ export function createServices(config: Config, destination?: DestinationStream):
   const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()
   registerCredentialMetrics(metrics.registry, () => policy.current().families)
+  const ledger = createLedgerStore(
+    { ...config, hasBudgets: false },
+    { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
+  )
   const limitStore = createLimitStore(config, { logger, metrics })
   const dispatcher = createUpstreamClient({
     connections: config.upstreamConnections,
@@ -51,6 +58,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     logger,
     metrics,
     limitStore,
+    ledger,
     dispatcher,
     bodyMemory: createBodyMemory(bodyMemoryBytes(config)),
     places: createUpstreamPlaces(config.upstreamConnections),
@@ -58,7 +66,7 @@ export function createServices(config: Config, destination?: DestinationStream):
     scanner,
     drain: createDrain(),
     async close() {
-      await Promise.all([limitStore.close(), dispatcher.destroy()])
+      await Promise.all([limitStore.close(), ledger.close(), dispatcher.destroy()])
     },
   }
 }

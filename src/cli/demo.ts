@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 import { buildApp } from '../app.ts'
 import { createClientToken } from '../clients/client-token.ts'
 import { parseConfig } from '../config/load.ts'
@@ -11,6 +15,8 @@ const PACE_MS = 40
 
 const upstream = await startDemoUpstream({ credential: DEMO_CREDENTIAL, paceMs: PACE_MS })
 const token = createClientToken()
+const dataDir = mkdtempSync(join(tmpdir(), 'keystow-demo-'))
+process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
 const { config, problems } = parseConfig({
   HOST: process.env['HOST'],
   PORT: process.env['PORT'],
@@ -19,6 +25,7 @@ const { config, problems } = parseConfig({
   UPSTREAM_API_KEY: DEMO_CREDENTIAL,
   CLIENT_TOKENS: `demo:${token}`,
   ALLOWED_ORIGINS: '*',
+  DATA_DIR: dataDir,
 })
 if (config === undefined) {
   process.stderr.write(`${problems.join('\n')}\n`)

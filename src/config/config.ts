@@ -2,6 +2,7 @@ import type { IsTrustedProxy } from '../clients/address.ts'
 import type { TokenClient } from '../clients/client.ts'
 import type { FamilyConfig } from '../proxy/family.ts'
 import type { Secret } from '../secret.ts'
+import type { Pricing } from '../usage/pricing.ts'
 import type { Settings } from './settings.ts'
 
 /** Everything that was decided at start; frozen, and without a secret that could be printed. */
@@ -10,6 +11,7 @@ export interface Config extends Omit<Settings, 'trustProxy'> {
   readonly adminToken: Secret | undefined
   readonly clients: readonly TokenClient[]
   readonly families: readonly FamilyConfig[]
+  readonly pricing: Pricing
   /** Path prefixes that are closed by default and that the operator opened. */
   readonly openPaths: readonly string[]
   /** Files that hold secrets, by their paths. */

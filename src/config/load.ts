@@ -9,6 +9,7 @@ import { buildFamilies } from './families.ts'
 import { browserOriginProblem, upstreamProblem } from './origin.ts'
 import { type ClientPolicy, policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
+import { readPricing } from './read-pricing.ts'
 import { pinAdminToken, pinRunning } from './restart.ts'
 import { safeStartProblems } from './safe-start.ts'
 import {
@@ -69,11 +70,12 @@ export function parseConfig(
   const { clients, generatedToken } = buildClients(env, { ...parsed, madeBefore }, problems)
   const { upstreamUrl: origin, routes, forwardHeaders } = parsed
   const families = buildFamilies({ secrets, origin, credentials, routes, forwardHeaders })
+  const pricing = running?.pricing ?? readPricing(parsed.pricingFile, problems)
   problems.push(...safeStartProblems({ settings: parsed, hasTokens: clients.length > 0 }))
   if (problems.length > 0) return { problems }
 
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
-  const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families }
+  const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families, pricing }
   return {
     config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }),
     notices,

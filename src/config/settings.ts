@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { isTimeZone } from '../usage/calendar.ts'
 import { boundsShape } from './bounds.ts'
 import { isRedisUrl } from './origin.ts'
 import { milliseconds, settingInfo, wholeNumber } from './setting-kinds.ts'
@@ -93,7 +94,22 @@ export const settingsShape = {
   dataDir: z.string().min(1).default('data').register(settingInfo, {
     env: 'DATA_DIR',
     expected: 'a folder',
-    meaning: 'Where what must outlive a restart is kept.',
+    meaning: 'Where what must outlive a restart is kept: the ledger.',
+  }),
+  ledgerRetentionDays: wholeNumber(1, 3650).default(400).register(settingInfo, {
+    env: 'LEDGER_RETENTION_DAYS',
+    expected: 'a whole number from 1 to 3650',
+    meaning: 'How long the ledger keeps an entry (days).',
+  }),
+  timeZone: z.string().refine(isTimeZone).default('UTC').register(settingInfo, {
+    env: 'TIME_ZONE',
+    expected: 'a time zone such as Asia/Shanghai',
+    meaning: "The ledger's days and months are those of this time zone.",
+  }),
+  pricingFile: z.string().min(1).optional().register(settingInfo, {
+    env: 'PRICING_FILE',
+    expected: 'the name of a file',
+    meaning: 'Prices of models; without it those of `config/pricing.yaml`.',
   }),
   upstreamConnectTimeoutMs: milliseconds(1).default(5000).register(settingInfo, {
     env: 'UPSTREAM_CONNECT_TIMEOUT_MS',

@@ -4,9 +4,10 @@ import fp from 'fastify-plugin'
 import type { Dispatcher } from 'undici'
 
 import type { Drain } from '../drain.ts'
+import { KeystowError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { checkModel } from '../policy/client-policy.ts'
-import { readInboundBody } from '../policy/inbound-body.ts'
+import { type InboundBody, readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
 import { type CredentialTurns, startTurns } from '../proxy/credential-turns.ts'
@@ -16,6 +17,15 @@ import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
+import type { LedgerStore } from '../stores/ledger-store.ts'
+import { askForUsage } from '../usage/ask-for-usage.ts'
+import { type Bookkeeping, createBookkeeping } from '../usage/bookkeeping.ts'
+import { createDemandMeter } from '../usage/demand.ts'
+import { type Endpoint, findEndpoint } from '../usage/endpoint.ts'
+import { createFormDemandMeter } from '../usage/form-demand.ts'
+import type { EntryEnding } from '../usage/ledger-entry.ts'
+import { createMeter, type Meter } from '../usage/meter.ts'
+import { createUsageFrameFilter } from '../usage/usage-frame.ts'
 import { familyConstraint } from './routing.ts'
 
 interface ForwardOptions {
@@ -25,6 +35,7 @@ interface ForwardOptions {
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
+  readonly ledger: LedgerStore
 }
 
 /** One mount for every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */
@@ -58,7 +69,13 @@ async function forward(
   if (target === undefined || family === undefined || client === undefined) {
     throw new Error('a request was routed to a family without a target or a client')
   }
+  const endpoint = findEndpoint(request.method, { path: target.path, family: family.name })
+  const contentType = raw.headers['content-type'] ?? ''
+  const demand = /^\s*multipart\//i.test(contentType)
+    ? createFormDemandMeter(endpoint, contentType)
+    : createDemandMeter(endpoint)
   const body = await readInboundBody(raw, reply.raw, {
+    demand,
     limitBytes: record.policy.bodyLimitBytes,
     memory: options.bodyMemory,
     isModelChecked: client.models !== undefined,
@@ -68,11 +85,23 @@ async function forward(
   if (stream !== undefined) record.isStream = stream
   if (!isRead(request.method)) checkModel(client, target, model)
 
+  const { content, length, isAdded } = withUsage(body, endpoint)
+  const isWhole = content === null || Buffer.isBuffer(content)
+  const asked = demand.read()
+  const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
+  const { id, startedAt } = record
+  const books = createBookkeeping({
+    ledger: options.ledger,
+    pricing: record.policy.config.pricing,
+    meter,
+    demand,
+    request: { id, startedAt, clientId: client.id, path: target.path, model, family: family.name },
+  })
   const headers = buildOutboundHeaders(raw.rawHeaders, family)
-  if (body.length !== undefined) headers.push('content-length', String(body.length))
+  if (length !== undefined) headers.push('content-length', String(length))
   const turns = startTurns(family.pool, {
     model: model ?? family.name,
-    isRepeatable: body.content === null || Buffer.isBuffer(body.content),
+    isRepeatable: isWhole,
   })
   const path = target.path + target.search
   const buildOutbound = (): OutboundRequest => {
@@ -81,16 +110,34 @@ async function forward(
     // Last, so that nothing the client sent can stand beside it or take it out.
     const withCredential = family.withCredential(headers, turn)
     const { origin } = family
-    return { origin, path, method: request.method, headers: withCredential, body: body.content }
+    return { origin, path, method: request.method, headers: withCredential, body: content }
   }
-  return exchange(request, reply, { ...options, turns, buildOutbound })
+  await books.open()
+  return exchange(request, reply, { ...options, turns, buildOutbound, meter, books, isAdded })
 }
 
 interface Attempts {
   readonly turns: CredentialTurns
   /** The request as it goes out with the current credential. */
   readonly buildOutbound: () => OutboundRequest
+  readonly meter: Meter
+  readonly books: Bookkeeping
+  /** The usage of a stream was asked for by Keystow alone. */
+  readonly isAdded: boolean
 }
+
+/** The body to send: a stream of talk is asked for its usage. */
+function withUsage({ content, length, fields, layout }: InboundBody, endpoint: Endpoint) {
+  const isTalk = endpoint === 'chat' || endpoint === 'completions'
+  const isAsked = isTalk && fields.stream === true && layout !== undefined
+  if (!isAsked || !Buffer.isBuffer(content)) return { content, length, isAdded: false }
+  const asking = askForUsage(content, layout)
+  if (typeof asking === 'string') throw new KeystowError('invalidBody', { message: asking })
+  return { ...asking, length: asking.content.length }
+}
+
+/** nginx's number for a client that left. */
+const CLIENT_LEFT_STATUS = 499
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
 
@@ -101,7 +148,19 @@ function exchange(
   options: ForwardOptions & Attempts,
 ): Promise<void> {
   const { dispatcher, places, drain, scanner, metrics, turns, buildOutbound } = options
+  const { meter, books, isAdded } = options
   const { record } = request
+  /** Nobody waits for it: the ledger keeps it in its turn. */
+  const settle = (ending: EntryEnding, status: number): void => {
+    const { firstByteAt, startedAt, bytes, upstreamRequestId } = record
+    const firstByteMs = firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt)
+    const durationMs = Math.round(performance.now() - startedAt)
+    books
+      .settle({ ending, status, firstByteMs, durationMs, bytes, upstreamRequestId })
+      .catch((err: unknown) =>
+        request.log.error({ err, requestId: record.id }, 'not in the ledger'),
+      )
+  }
   /** The request's own line names only the credential that was used last. */
   const sendAgain = (status?: number): OutboundRequest => {
     const { id: requestId, credential } = record
@@ -115,6 +174,15 @@ function exchange(
       places,
       clocks: record.policy.clocks,
       scanner,
+      tap: {
+        sent: () => books.sent(),
+        begin(head) {
+          meter.begin(head)
+          const isHidden = isAdded && head.isEventStream && head.status === 200
+          return isHidden ? createUsageFrameFilter() : undefined
+        },
+        write: (bytes) => meter.write(bytes),
+      },
       headerCountLimit: record.policy.config.upstreamHeaderCountLimit,
       request: buildOutbound(),
       response: reply.raw,
@@ -142,6 +210,7 @@ function exchange(
       onRefused: (error) => {
         untrack()
         turns.end()
+        settle('aborted', error.status)
         reject(error)
       },
       onEnded(ending, bytes, error) {
@@ -150,6 +219,7 @@ function exchange(
         record.ending = ending
         record.bytes = bytes
         if (error !== undefined) record.error = error
+        settle(ending, ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode)
         // Before the client has the end, so that its next request finds the place free.
         record.slot?.release()
         if (reply.sent) return

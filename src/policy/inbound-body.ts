@@ -11,7 +11,8 @@ import {
   limitBody,
   tooLarge,
 } from '../proxy/request-body.ts'
-import { type BodyFields, createBodyFieldScanner } from './body-fields.ts'
+import type { DemandMeter } from '../usage/demand.ts'
+import { type BodyFields, type BodyLayout, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
 import { findMultipartModel } from './multipart-model.ts'
 
@@ -21,6 +22,8 @@ export interface InboundBody {
   /** Its length in bytes, where it is known; otherwise it is sent in chunks. */
   readonly length?: number
   readonly fields: BodyFields
+  /** Of a JSON body. */
+  readonly layout?: BodyLayout
 }
 
 interface InboundBodyOptions {
@@ -28,6 +31,8 @@ interface InboundBodyOptions {
   readonly memory: BodyMemory
   /** Whether the model must be known before the body is sent on. */
   readonly isModelChecked: boolean
+  /** Sees every byte that is sent on. */
+  readonly demand: DemandMeter
 }
 
 const NO_BODY: InboundBody = { content: null, fields: {} }
@@ -58,7 +63,7 @@ export async function readInboundBody(
     const bounds = { ...options, account }
     return kind === 'fields' ? readFields(request, bounds) : readParts(request, bounds)
   }
-  const content = limitBody(request, options.limitBytes)
+  const content = limitBody(request, options.limitBytes, options.demand.write)
   return { content, fields: {}, ...(length !== undefined && { length }) }
 }
 
@@ -69,16 +74,19 @@ async function readFields(request: IncomingMessage, options: CollectOptions): Pr
   const scanner = createBodyFieldScanner()
   const content = await collectBody(request, options, (chunk) => {
     const problem = scanner.write(chunk)
+    options.demand.write(chunk)
     if (problem !== undefined && mustBeJson) throw invalidBody(problem)
   })
   const fields = scanner.end()
-  if (typeof fields !== 'string') return { content, length: content.length, fields }
+  if (typeof fields !== 'string') {
+    return { content, length: content.length, fields, layout: scanner.layout() }
+  }
   if (mustBeJson) throw invalidBody(fields)
   return { content, length: content.length, fields: {} }
 }
 
 async function readParts(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
-  const content = await collectBody(request, options, () => {})
+  const content = await collectBody(request, options, options.demand.write)
   const model = findMultipartModel(content, request.headers['content-type'] ?? '')
   if (model === null) {
     throw invalidBody(

@@ -7,6 +7,7 @@ import type { EgressScanner } from './egress-scan.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
 import { startSilenceClock } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
+import type { StreamFilter } from '../usage/usage-frame.ts'
 
 /** An upstream's body on its way to the client: decoded where it was compressed, scanned, written. */
 export interface Answer {
@@ -41,6 +42,10 @@ interface AnswerOptions {
   /** The body has a declared length, so that a replacement must be as long as what it replaces. */
   readonly isFixedLength: boolean
   readonly scanner: EgressScanner
+  /** Sees every byte that may pass, before the filter. */
+  readonly tap: (bytes: Buffer) => void
+  /** Takes out what was asked for by Keystow alone. */
+  readonly filter: StreamFilter | undefined
   readonly clocks: AnswerClocks
   /** The head must go out now: the body follows, or what is needed to tell that it can. */
   onStart(): void
@@ -74,13 +79,20 @@ export function startAnswer(options: AnswerOptions): Answer {
   }
 
   function deliver(chunk: Buffer): boolean {
-    const passing = scan.write(chunk)
+    return pass(scan.write(chunk))
+  }
+
+  function pass(bytes: Buffer): boolean {
+    if (bytes.length === 0) return true
+    options.tap(bytes)
+    const passing = options.filter === undefined ? bytes : options.filter.write(bytes)
     return passing.length === 0 || writer.write(passing)
   }
 
   function end(): void {
-    const held = scan.end()
-    if (held.length > 0) writer.write(held)
+    pass(scan.end())
+    const held = options.filter?.end()
+    if (held !== undefined && held.length > 0) writer.write(held)
     options.onEnd(writer.end())
   }
 

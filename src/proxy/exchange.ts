@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici'
 
 import { KeystowError } from '../errors.ts'
 import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
+import { type AnswerTap, typeOf, withoutLength } from './answer-tap.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
 import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
@@ -40,6 +41,7 @@ interface ExchangeOptions {
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
   readonly scanner: EgressScanner
+  readonly tap: AnswerTap
   /** An answer with more headers is refused. */
   readonly headerCountLimit: number
   /** How the path's event streams end, where that is known. */
@@ -131,15 +133,20 @@ export function startExchange(options: ExchangeOptions): Exchange {
       const cause = new Error('the answer has a content-encoding that is unknown')
       return fail(new KeystowError('upstreamUnavailable', { cause }))
     }
-    const headers = redactHeaders(head.headers, options.scanner)
-    if (headers !== head.headers) options.onLeak(1)
+    const redacted = redactHeaders(head.headers, options.scanner)
+    if (redacted !== head.headers) options.onLeak(1)
+    const { isEventStream } = head
+    const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(redacted) })
+    const headers = filter === undefined ? redacted : withoutLength(redacted)
     answer = startAnswer({
       response,
       encodings: request.method === 'HEAD' ? [] : head.encodings,
-      isEventStream: head.isEventStream,
+      isEventStream,
       isFixedLength: headers.includes('content-length'),
       streamForm: status === 200 ? options.streamForm : undefined,
       scanner: options.scanner,
+      tap: (bytes) => options.tap.write(bytes),
+      filter,
       clocks: options.clocks,
       onStart() {
         isHeadSent = true
@@ -180,6 +187,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
           // It waited for a connection while its client left.
           if (isStale()) return started.abort(CLIENT_LEFT)
           controller = started
+          options.tap.sent()
         },
         onResponseStart({ rawHeaders }, status) {
           // 102 and 103 announce an answer; they are not one.

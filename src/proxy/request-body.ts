@@ -105,13 +105,21 @@ export function discardBody(request: IncomingMessage, limitBytes: number): void 
   })
 }
 
-/** Passes a body through as it comes, and fails it with a `KeystowError` at the first byte over the limit. */
-export function limitBody(request: IncomingMessage, limitBytes: number): Readable {
+/**
+ * Passes a body through as it comes, showing each piece to `onPiece` on the way; fails it with a `KeystowError`
+ * at the first byte over the limit.
+ */
+export function limitBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  onPiece: (piece: Buffer) => void,
+): Readable {
   const measure = createBodyMeter(limitBytes)
   const limited = new Transform({
     transform(piece: Buffer, _encoding, done) {
       try {
         measure(piece)
+        onPiece(piece)
       } catch (error) {
         return done(error instanceof Error ? error : null)
       }

@@ -27,6 +27,7 @@ const OTHER: Readonly<Record<string, string>> = {
   REDIS_URL: 'redis://127.0.0.1:6379',
   REDIS_FAILURE_MODE: 'closed',
   DATA_DIR: 'elsewhere',
+  TIME_ZONE: 'Asia/Shanghai',
   OPEN_ACCESS: 'true',
   ALLOWED_ORIGINS: 'https://a.example',
   TRUST_PROXY: '10.0.0.0/8',

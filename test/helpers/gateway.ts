@@ -9,6 +9,7 @@ import type { Drain } from '../../src/drain.ts'
 import type { Metrics } from '../../src/metrics.ts'
 import { createServices, type Services } from '../../src/services.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from './test-secrets.ts'
+import { createFolder } from './folder.ts'
 import { keepOutput } from './kept-output.ts'
 
 export { TEST_CREDENTIAL, TEST_TOKEN }
@@ -21,6 +22,7 @@ export interface Gateway {
   readonly token: string
   readonly drain: Drain
   readonly metrics: Metrics
+  readonly ledger: Services['ledger']
   /** Everything logged so far, as text. */
   readonly log: () => string
   /** The log lines of requests so far. */
@@ -52,6 +54,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
       RATE_LIMIT_PER_MINUTE: '0',
       PORT: '0',
+      DATA_DIR: createFolder(),
       ...env,
     },
     yaml === undefined ? undefined : { name: 'keystow.yaml', text: yaml },
@@ -61,7 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const log = createLogSink()
   const made = createServices(config, log.stream)
   const services = { ...made, ...options.replace?.(made) }
-  const { drain, metrics } = services
+  const { drain, metrics, ledger } = services
   const app = await buildApp(config, services)
   const origin = await app.listen({ host: config.host, port: config.port })
   const port = Number(new URL(origin).port)
@@ -79,6 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     token: TEST_TOKEN,
     drain,
     metrics,
+    ledger,
     log: log.text,
     requestLines: log.requestLines,
     waitForLine: log.waitForLine,
