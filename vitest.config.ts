@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/helpers/programs-setup.ts'],
     reporters: ['default', './test/helpers/tally-reporter.ts'],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two workers: the machines this runs on have two cores, and stream tests want one of them.
     maxWorkers: 2,

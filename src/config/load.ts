@@ -71,7 +71,8 @@ export function parseConfig(
   const { upstreamUrl: origin, routes, forwardHeaders } = parsed
   const families = buildFamilies({ secrets, origin, credentials, routes, forwardHeaders })
   const pricing = running?.pricing ?? readPricing(parsed.pricingFile, problems)
-  problems.push(...safeStartProblems({ settings: parsed, hasTokens: clients.length > 0 }))
+  const hasTokens = clients.length > 0 || problems.some(isAboutClients)
+  problems.push(...safeStartProblems({ settings: parsed, hasTokens }))
   if (problems.length > 0) return { problems }
 
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
@@ -82,6 +83,9 @@ export function parseConfig(
     needsRestart: isNew ? [...needsRestart, 'ADMIN_TOKEN'] : needsRestart,
   }
 }
+
+/** Clients that were refused are there, and told of; to say as well that there are none would mislead. */
+const isAboutClients = (problem: string): boolean => /^(?:clients|CLIENT_TOKENS)\b/.test(problem)
 
 function parseSettings(
   env: Environment,

@@ -20,7 +20,7 @@ export function parseYaml(
     problems.push(`${file.name}: ${firstLine(error.message)}; fix the YAML there`)
   }
   if (document.errors.length > 0) return {}
-  const content: unknown = document.toJS() ?? {}
+  const content = toContent(document, file.name, problems) ?? {}
   if (!isRecord(content)) {
     problems.push(`${file.name}: is not a list of settings; write one "name: value" a line`)
     return {}
@@ -29,6 +29,21 @@ export function parseYaml(
     if (!knownKeys.includes(key)) problems.push(unknownKey(`${file.name}: ${key}`, key, knownKeys))
   }
   return content
+}
+
+/** Aliases are resolved only here: one that leads nowhere, or to far too much, is thrown at whoever looks. */
+function toContent(
+  document: ReturnType<typeof parseDocument>,
+  name: string,
+  problems: string[],
+): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    const reason = error instanceof Error ? firstLine(error.message) : ''
+    problems.push(`${name}: ${reason}; fix the YAML there`)
+    return undefined
+  }
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0]?.replace(/:$/, '') ?? ''

@@ -79,6 +79,9 @@ export function findClosedPath(
     (entry) => (entry.methods?.includes(method) ?? true) && entry.path.test(folded),
   )
   if (closed === undefined) return undefined
-  const isOpened = openPaths.some((open) => isPathWithin(folded, open.toLowerCase()))
+  // The entry that the refusal names opens all that it stands for, which is more than what lies below it.
+  const isOpened = openPaths
+    .map((open) => open.toLowerCase())
+    .some((open) => open === closed.openedBy || isPathWithin(folded, open))
   return isOpened ? undefined : closed.openedBy
 }

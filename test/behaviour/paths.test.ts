@@ -136,6 +136,19 @@ describe('closed paths', () => {
     expect((await gateway.fetch('/v1/batches')).status).toBe(403)
     expect(urls()).toEqual(['/v1/files/abc', '/openai/sk/log'])
   })
+
+  it.each([
+    ['/v1/organizations', '/v1/organization'],
+    ['/v1/organization/costs', '/v1/organization'],
+    ['/v1/files;v=1', '/v1/files'],
+    ['/v1/responses/resp_1', '/v1/responses'],
+  ])('(%s) are opened by the entry that their refusal names', async (path, entry) => {
+    const closed = await start()
+    expect(await (await closed.gateway.fetch(path)).text()).toContain(`openPaths: [${entry}]`)
+    const { gateway, urls } = await start(`openPaths: [${entry}]`)
+    expect((await gateway.fetch(path)).status).toBe(200)
+    expect(urls()).toEqual([path])
+  })
 })
 
 describe('the billing paths', () => {

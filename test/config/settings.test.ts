@@ -100,6 +100,33 @@ describe('settings', () => {
     expect(parse({ UPSTREAM_API_KEY: sample }).problems?.[0]).toMatch(/is a sample/)
   })
 
+  it.each([
+    ['an alias that leads nowhere', 'allowedOrigins: *nobody\n'],
+    [
+      'aliases that grow without bound',
+      [
+        'a: &a [x, x, x, x, x, x, x, x, x, x]',
+        ...'bcdefgh'
+          .split('')
+          .map(
+            (name, at) =>
+              `${name}: &${name} [${Array.from({ length: 10 }, () => `*${'abcdefg'[at]}`).join(', ')}]`,
+          ),
+      ].join('\n'),
+    ],
+  ])('refuse %s in the YAML, as a problem and not as an exception', (_what, yaml) => {
+    expect(parse({}, yaml).problems?.[0]).toMatch(/fix the YAML there/)
+  })
+
+  it.each([
+    [{ CLIENT_TOKENS: 'alice:your-token' }, ''],
+    [{ CLIENT_TOKENS: '' }, 'clients: [{ id: a, tokenHash: abc }]'],
+  ])('do not say that there are no clients where they were refused', (env, yaml) => {
+    const { problems = [] } = parse({ HOST: '0.0.0.0', ...env }, yaml)
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).not.toContain('is not set')
+  })
+
   it.each(['hk test', 'hk-test\r\nx: y', 'hk-tést'])(
     'refuse a key that cannot be a header',
     (key) => {

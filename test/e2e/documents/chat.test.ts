@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 
 import { describe, expect, it } from 'vitest'
 
-import { findProgram } from '../../helpers/programs.ts'
+import { findProgram, OKHTTP_JARS } from '../../helpers/programs.ts'
 import { type ProgramRun, runProgram } from '../../helpers/run-program.ts'
 import {
   askForText,
@@ -26,8 +26,7 @@ const javac = findProgram('javac')
 const java = findProgram('java')
 const go = findProgram('go')
 
-/** Where Debian's libokhttp-java puts it, and what it needs. */
-const OKHTTP_CLASS_PATH = ['okhttp', 'okio'].map((name) => `/usr/share/java/${name}.jar`).join(':')
+const OKHTTP_CLASS_PATH = OKHTTP_JARS.join(':')
 
 describe('the chat example', { timeout: PROGRAM_TEST_TIMEOUT_MS }, () => {
   it.skipIf(curl === undefined)('runs in curl', async () => {
