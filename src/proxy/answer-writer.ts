@@ -6,8 +6,8 @@ import type { KeystowError } from '../errors.ts'
 export interface AnswerWriter {
   /** Takes the next bytes; false asks for a pause until the response drains. */
   write(chunk: Buffer): boolean
-  /** The upstream ended properly; returns whether the answer was whole. */
-  end(): boolean
+  /** The upstream ended properly; returns why the answer is not whole all the same. */
+  end(): KeystowError | undefined
   /** The upstream broke off: tells the client so in the way that its answer allows. */
   fail(error: KeystowError): void
   /** Sends a sign of life, where the answer has room for one. */
@@ -23,7 +23,7 @@ export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
     write: (chunk) => response.write(chunk),
     end() {
       response.end()
-      return true
+      return undefined
     },
     fail() {
       response.destroy()

@@ -51,8 +51,8 @@ interface AnswerOptions {
   onStart(): void
   /** The upstream may go on after a pause. */
   readonly onReady: () => void
-  /** Everything was written; the answer was whole or was ended with an error. */
-  onEnd(isWhole: boolean): void
+  /** Everything was written; the answer was whole, or was ended with this error. */
+  onEnd(error: KeystowError | undefined): void
   /** The answer cannot go on: it fell silent, or it cannot be decoded. */
   onBroken(error: KeystowError): void
 }

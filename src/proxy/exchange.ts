@@ -115,10 +115,10 @@ export function startExchange(options: ExchangeOptions): Exchange {
     answer.fail(error)
   }
 
-  function complete(isWhole: boolean): void {
+  function complete(error: KeystowError | undefined): void {
     if (!finish()) return
     if (bytes === 0) options.onFirstByte()
-    options.onEnded(isWhole ? 'completed' : 'aborted', bytes)
+    options.onEnded(error === undefined ? 'completed' : 'aborted', bytes, error)
   }
 
   function begin(status: number, rawHeaders: RawHeaders): void {

@@ -142,7 +142,7 @@ describe('a chat stream that ends without [DONE]', () => {
   it('gets it as an event of its own behind half of another', async () => {
     const half = 'data: {"choices":[{"del'
     const text = await readStream('/v1/chat/completions', endAfter(DELTA + FINISH + half))
-    expect(text).toBe(`${DELTA}${FINISH}${half}\n\n${DONE}`)
+    expect(text).toBe(`${DELTA}${FINISH}${half}\n\n${CHAT_ERROR}${DONE}`)
   })
 
   it('gets the [DONE] that it lacks when the model had finished', async () => {

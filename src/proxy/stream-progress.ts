@@ -1,0 +1,113 @@
+import { createJsonNames } from '../usage/scan/json-names.ts'
+import { type JsonReader, WANT, type Want } from '../usage/scan/json-reader.ts'
+import { createJsonScan } from '../usage/scan/json-scan.ts'
+import { createTextCount } from '../usage/scan/text-count.ts'
+import { createEventReader, type EventReader } from './event-reader.ts'
+import type { StreamForm } from './stream-form.ts'
+
+/** How far a stream of a known form has come. */
+export interface StreamProgress extends EventReader {
+  /** Its last event has come: whatever follows belongs to it no longer. */
+  isEnded(): boolean
+  /** Everything that has begun is finished, and no event is cut. */
+  isFinished(): boolean
+  /** The upstream has told an error in the stream. */
+  isErrorTold(): boolean
+}
+
+const CHOICE_DEPTH = 3
+/** More than any upstream takes; an answer with more is judged by the first. */
+const MAX_CHOICES = 1024
+/** What stands where nothing is to be told. */
+const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
+
+export function createStreamProgress({ endMark, isLastType }: StreamForm): StreamProgress {
+  const choices = createChoices()
+  let isOpen = false
+  let isEnded = false
+  let isErrorTold = false
+  let isLast = false
+  let type = ''
+
+  const reader: JsonReader = {
+    names: createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error']),
+    text: createTextCount(),
+    onName: (name, depth): Want => {
+      if (name === 'choices') return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
+      const isTopLevel = name === 'type' || name === 'error'
+      return depth === (isTopLevel ? 1 : CHOICE_DEPTH) ? WANT.VALUE : WANT.NOTHING
+    },
+    onValue(name, json) {
+      if (name === 'type') type = json.slice(1, -1)
+      else if (name === 'error') isErrorTold ||= !NOTHING_TOLD.has(json)
+      else choices.tell(name, json)
+    },
+    onElement: () => choices.next(),
+    onEnd() {
+      choices.next()
+      isOpen = false
+      isErrorTold ||= type === 'error'
+      isLast ||= isLastType?.(type) ?? false
+      type = ''
+    },
+  }
+  const json = createJsonScan(reader)
+
+  const events = createEventReader({
+    onField() {
+      isOpen = true
+    },
+    onData: (chunk, from, to) => json.write(chunk, from, to),
+    onLine(text) {
+      if (endMark === '' || text !== endMark) return
+      isEnded = true
+      isOpen = false
+    },
+    onEventEnd() {
+      json.reset()
+    },
+  })
+
+  return {
+    ...events,
+    isEnded: () => isEnded,
+    isFinished: () => !isOpen && (isLastType === undefined ? choices.areFinished() : isLast),
+    isErrorTold: () => isErrorTold,
+  }
+}
+
+interface Choices {
+  /** The members that follow are the next choice's. */
+  next(): void
+  tell(name: string, json: string): void
+  /** One has finished, and none has begun that has not. */
+  areFinished(): boolean
+}
+
+function createChoices(): Choices {
+  const running = new Set<string>()
+  const finished = new Set<string>()
+  let index = '0'
+  let isTold = false
+  let isFinish = false
+  return {
+    next() {
+      if (isTold && isFinish) {
+        running.delete(index)
+        if (finished.size < MAX_CHOICES) finished.add(index)
+      } else if (isTold && !finished.has(index) && running.size < MAX_CHOICES) {
+        running.add(index)
+      }
+      index = '0'
+      isTold = false
+      isFinish = false
+    },
+    tell(name, json) {
+      isTold = true
+      if (name === 'index') index = json
+      // Every delta names its finish_reason; only the last gives it a text instead of null.
+      else isFinish = !NOTHING_TOLD.has(json)
+    },
+    areFinished: () => finished.size > 0 && running.size === 0,
+  }
+}
