@@ -68,10 +68,13 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
     },
   })
 
+  const isFinished = (): boolean =>
+    !isOpen && (isLastType === undefined ? choices.areFinished() : isLast)
+
   return {
     ...events,
-    isEnded: () => isEnded,
-    isFinished: () => !isOpen && (isLastType === undefined ? choices.areFinished() : isLast),
+    isFinished,
+    isEnded: () => isEnded || (endMark === '' && isFinished()),
     isErrorTold: () => isErrorTold,
   }
 }

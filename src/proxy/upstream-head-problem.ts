@@ -1,15 +1,28 @@
-import type { RawHeaders } from './connection-tokens.ts'
+import { headerText, type RawHeaders } from './connection-tokens.ts'
 
 const MAX_STATUS = 599
+const CHUNKED = /^[ \t]*chunked[ \t]*$/i
 
-/** Why an upstream's answer cannot be passed on, or undefined. */
+/**
+ * Why an upstream's answer cannot be passed on, or undefined. Of a coding other than chunked the parser undoes
+ * nothing: what passed would be bytes that the egress scan cannot read.
+ */
 export function findUpstreamHeadProblem(
   status: number,
   rawHeaders: RawHeaders,
   headerCountLimit: number,
 ): string | undefined {
   if (status > MAX_STATUS) return `the status ${status} is none`
-  const headerCount = rawHeaders.length / 2
-  if (headerCount <= headerCountLimit) return undefined
-  return `the answer has ${headerCount} headers, more than UPSTREAM_HEADER_COUNT_LIMIT`
+  if (rawHeaders.length / 2 > headerCountLimit) {
+    return `the answer has ${rawHeaders.length / 2} headers, more than UPSTREAM_HEADER_COUNT_LIMIT`
+  }
+  let encodings = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (headerText(rawHeaders[i]).toLowerCase() !== 'transfer-encoding') continue
+    encodings++
+    if (encodings > 1 || !CHUNKED.test(headerText(rawHeaders[i + 1]))) {
+      return 'the answer has a transfer-encoding other than chunked'
+    }
+  }
+  return undefined
 }

@@ -121,8 +121,13 @@ describe('a chat stream that ends without [DONE]', () => {
     expect(text).toBe(DELTA + CHAT_ERROR + DONE)
   })
 
-  it.each([1, 30])('gets the error when %i bytes of the finish are missing', async (missing) => {
-    const half = FINISH.slice(0, -missing)
+  it('gets [DONE] when only the empty line behind the finish is missing', async () => {
+    const text = await readStream('/v1/chat/completions', endAfter(DELTA + FINISH.slice(0, -1)))
+    expect(text).toBe(DELTA + FINISH + DONE)
+  })
+
+  it('gets the error when a part of the finish is missing', async () => {
+    const half = FINISH.slice(0, -30)
     const text = await readStream('/v1/chat/completions', endAfter(DELTA + half))
     expect(text).toBe(`${DELTA}${half}\n\n${CHAT_ERROR}${DONE}`)
   })
