@@ -43,6 +43,8 @@ export interface Failure {
 const PARALLEL = 128
 const BATCH = 1000
 const PROGRESS_MS = 10_000
+const MEMORY_BATCHES = 100
+const MAX_GROWTH = 1.25
 /** Each failure is one too many; more than these only cost time. */
 const MAX_FAILURES = 20
 
@@ -104,6 +106,8 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
   try {
     await Promise.race([runAll(), keystow.ended])
     await checkLeftovers(stage, fdsBefore, fail)
+    const growth = memoryProblem(rssMb)
+    if (growth !== undefined) fail('', growth)
   } catch (error) {
     fail('', String(error))
   } finally {
@@ -208,6 +212,18 @@ function createOutputCheck(fail: (problem: string) => void): (text: string) => v
         fail(`Keystow wrote ${line}`)
     }
   }
+}
+
+/** A run of a hundred batches has warmed up in its first fifth; after that, memory may not go on growing. */
+function memoryProblem(rssMb: readonly number[]): string | undefined {
+  if (rssMb.length < MEMORY_BATCHES) return undefined
+  const tenth = Math.floor(rssMb.length / 10)
+  const average = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length
+  const early = average(rssMb.slice(2 * tenth, 3 * tenth))
+  const late = average(rssMb.slice(-tenth))
+  if (late <= early * MAX_GROWTH) return undefined
+  return `memory grew from ${Math.round(early)} to ${Math.round(late)} MiB`
 }
 
 /** Once nothing runs any more, nothing may be left. */

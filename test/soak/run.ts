@@ -3,7 +3,7 @@ import { runSoak, type SoakReport } from './soak.ts'
 const USAGE = `npm run soak [-- MINUTES [SEED]]
 
   Mixed load with faults of the upstream, clients that leave, Redis restarts, key changes and reloads,
-  for 30 minutes unless told otherwise.
+  for 30 minutes unless told otherwise. Memory is judged from 10 minutes on.
 `
 
 const EX_USAGE = 64

@@ -43,6 +43,8 @@ const MAX_PROBLEMS = 20
 const MAX_GROWTH = 1.1
 /** A share of the time in which caches fill and code is compiled. */
 const WARM_UP = 0.3
+/** A shorter run is warming up to its end. */
+const MEMORY_MINUTES = 10
 
 const ENV = {
   PORT: '0',
@@ -114,7 +116,8 @@ export async function runSoak({ minutes, seed, onProgress }: SoakOptions): Promi
     clearInterval(sampling)
     clearInterval(progress)
     const loaded = report()
-    for (const what of await leftovers(keystow, fdsBefore, rss)) problem(what)
+    if (minutes >= MEMORY_MINUTES) for (const what of memoryProblems(rss)) problem(what)
+    for (const what of await leftovers(keystow, fdsBefore)) problem(what)
     return { ...loaded, fds: [fdsBefore, keystow.fds()] }
   } catch (error) {
     problem(String(error))
@@ -137,21 +140,17 @@ function memoryOf(rss: readonly number[]): readonly [number, number] {
 const average = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
 
-async function leftovers(
-  keystow: WatchedProcess,
-  fdsBefore: number,
-  rss: readonly number[],
-): Promise<string[]> {
-  const found: string[] = []
+function memoryProblems(rss: readonly number[]): string[] {
   const [early, late] = memoryOf(rss)
-  if (late > early * MAX_GROWTH) {
-    found.push(`memory grew from ${Math.round(early)} to ${Math.round(late)} MiB`)
-  }
+  if (late <= early * MAX_GROWTH) return []
+  return [`memory grew from ${Math.round(early)} to ${Math.round(late)} MiB`]
+}
+
+async function leftovers(keystow: WatchedProcess, fdsBefore: number): Promise<string[]> {
   // Connections that wait for the next request are closed after half a minute.
   for (let seconds = 0; seconds < 60 && keystow.fds() > fdsBefore; seconds++) await wait(1000)
   const left = keystow.fds() - fdsBefore
-  if (left > 0) found.push(`${left} file descriptors are left open`)
-  return found
+  return left > 0 ? [`${left} file descriptors are left open`] : []
 }
 
 function createOutputCheck(problem: (what: string) => void): (text: string) => void {
