@@ -12,7 +12,7 @@ export interface WatchedProcess {
   /** Rejects when the process ends before it is stopped. */
   readonly ended: Promise<never>
   rssMb(): number
-  /** File descriptors that are open. */
+  /** File descriptors that are open; of a process that has ended, none. */
   fds(): number
   stop(): Promise<void>
 }
@@ -55,12 +55,25 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
     ended,
     port: await Promise.race([listening, ended]),
     rssMb: () =>
-      Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
-    fds: () => readdirSync(`/proc/${pid}/fd`).length,
+      Number(
+        /VmRSS:\s+(\d+) kB/.exec(
+          readProc(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? '',
+        )?.[1] ?? 0,
+      ) / 1024,
+    fds: () => readProc(() => readdirSync(`/proc/${pid}/fd`))?.length ?? 0,
     async stop() {
       isStopping = true
       child.kill('SIGKILL')
       await exited
     },
+  }
+}
+
+/** What /proc says of a process; undefined when it has ended. */
+function readProc<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
   }
 }
