@@ -85,7 +85,8 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
     const growth = memoryProblem(rssMb)
     if (growth !== undefined) fail('', growth)
   } catch (error) {
-    fail('', String(error))
+    // First of all: what else has failed then is no wonder.
+    failures.unshift({ caseId: '', problem: String(error) })
   } finally {
     clearInterval(progress)
   }
