@@ -8,7 +8,7 @@ import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
 import { type AnswerTap, typeOf, withoutLength } from './answer-tap.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
-import { readUpstreamHead, redactHeaders, type UpstreamHead } from './response-headers.ts'
+import { readUpstreamHead, redactHead, type UpstreamHead } from './response-headers.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
 import type { UpstreamPlaces } from './upstream-places.ts'
@@ -133,11 +133,11 @@ export function startExchange(options: ExchangeOptions): Exchange {
       const cause = new Error('the answer has a content-encoding that is unknown')
       return fail(new KeystowError('upstreamUnavailable', { cause }))
     }
-    const redacted = redactHeaders(head.headers, options.scanner)
-    if (redacted !== head.headers) options.onLeak(1)
+    const safe = redactHead(head, options.scanner)
+    if (safe !== head) options.onLeak(1)
     const { isEventStream } = head
-    const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(redacted) })
-    const headers = filter === undefined ? redacted : withoutLength(redacted)
+    const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
+    const headers = filter === undefined ? safe.headers : withoutLength(safe.headers)
     answer = startAnswer({
       response,
       encodings: request.method === 'HEAD' ? [] : head.encodings,
@@ -150,7 +150,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
       clocks: options.clocks,
       onStart() {
         isHeadSent = true
-        response.writeHead(status, [...headers, ...options.onHead(head)])
+        response.writeHead(status, [...headers, ...options.onHead(safe)])
         // Behind this read of the socket: a body that came with the head goes out in one write with it.
         queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())
       },

@@ -137,21 +137,22 @@ function ownLocation(value: string, origin: string): string | undefined {
 }
 
 /**
- * The headers without credentials: a value is redacted, a name that holds one is dropped with its value. The same
- * list when there was none.
+ * The head without credentials: a value is redacted, a name that holds one is dropped with its value. The same head
+ * when there was none.
  */
-export function redactHeaders(headers: string[], scanner: EgressScanner): string[] {
+export function redactHead(head: UpstreamHead, scanner: EgressScanner): UpstreamHead {
+  const { headers, requestId } = head
   // Empty lines between, over which nothing is read as one.
   const all = headers.join('\n\n')
   const names = headers.filter((_, index) => index % 2 === 0)
-  if (scanner.scanText(all) === all && scanner.isEachNameSafe(names)) {
-    return headers
-  }
+  if (scanner.scanText(all) === all && scanner.isEachNameSafe(names)) return head
   const redacted: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
     const isSafe = scanner.isEachNameSafe([name]) && scanner.scanText(name) === name
     if (isSafe) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
   }
-  return redacted
+  // It is kept beside the request, in the log and the ledger.
+  const safeId = requestId === undefined ? undefined : scanner.scanText(requestId)
+  return { ...head, headers: redacted, requestId: safeId }
 }
