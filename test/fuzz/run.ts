@@ -35,6 +35,9 @@ if (values.help || !isUsable) {
   process.exit(EX_USAGE)
 }
 
+// With an exit, the processes that were started end too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 process.stdout.write(`seed ${seed}\n`)
 if (values.only !== undefined) showCase(values.only)
 const result = await runFuzz({

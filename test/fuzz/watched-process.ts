@@ -29,6 +29,8 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
   let isStopping = false
   let lastWords = ''
   const exited = new Promise<string>((resolve) => {
@@ -63,8 +65,9 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
     fds: () => readProc(() => readdirSync(`/proc/${pid}/fd`))?.length ?? 0,
     async stop() {
       isStopping = true
-      child.kill('SIGKILL')
+      kill()
       await exited
+      process.off('exit', kill)
     },
   }
 }

@@ -22,9 +22,12 @@ export async function startRedisProcess(): Promise<Redis> {
   const folder = createFolder()
   let child: ChildProcess | undefined
 
+  const killRunning = (): void => void child?.kill('SIGKILL')
+
   async function stop(): Promise<void> {
     const running = child
     child = undefined
+    process.off('exit', killRunning)
     if (running === undefined) return
     const exited = new Promise((resolve) => running.once('exit', resolve))
     running.kill('SIGKILL')
@@ -37,6 +40,7 @@ export async function startRedisProcess(): Promise<Redis> {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     child = started
+    process.on('exit', killRunning)
     await new Promise<void>((resolve, reject) => {
       started.once('exit', () => reject(new Error('redis-server ended')))
       started.stdout.on('data', (chunk: Buffer) => {

@@ -14,6 +14,9 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
   process.exit(EX_USAGE)
 }
 
+// With an exit, the processes that were started end too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 process.stdout.write(`seed ${seed}\n`)
 const report = await runSoak({
   minutes,
