@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { createFolder } from '../helpers/folder.ts'
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Keystow as a process of its own, and what it takes of the machine. */
@@ -26,6 +28,8 @@ interface WatchOptions {
 /** Starts `src/server.ts` with nothing but this environment; resolves when it listens. */
 export async function startWatched({ env, onOutput }: WatchOptions): Promise<WatchedProcess> {
   const child = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
+    // An empty folder: no developer's .env counts, and the ledger is gone afterwards.
+    cwd: createFolder(),
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
