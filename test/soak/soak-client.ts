@@ -21,6 +21,9 @@ export interface SoakOutcome {
 
 /** Longer than every clock that the soak sets, and than any answer that a machine under load takes. */
 const HANG_MS = 60_000
+/** The last event, or an error that the upstream told itself. */
+const RESPONSES_END =
+  /(?:event: (?:error|response\.(?:completed|incomplete|failed))\ndata: |\n\ndata: \{"error":)[^\n]*\n\n$/
 const READ_PAUSE_MS = 300
 const MAX_PAUSES = 20
 
@@ -70,11 +73,7 @@ function judge(wire: string, plan: Plan, target: SoakTarget): SoakOutcome {
       problem: `a stream without [DONE]: ${JSON.stringify(answer.body.slice(-200))}`,
     }
   }
-  if (
-    isEvents &&
-    !isChat &&
-    !/event: (?:error|response\.(?:completed|incomplete|failed))\n[^\n]*\n\n$/.test(answer.body)
-  ) {
+  if (isEvents && !isChat && !RESPONSES_END.test(answer.body)) {
     return {
       status,
       problem: `a stream without an end: ${JSON.stringify(answer.body.slice(-200))}`,
