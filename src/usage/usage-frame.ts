@@ -13,10 +13,16 @@ const MAX_FRAME_BYTES = 8 * 1024
 
 const LF = 0x0a
 const CR = 0x0d
+const QUOTE = 0x22
+const SPACE = 0x20
 const COLON = 0x3a
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const NO_BYTES = Buffer.alloc(0)
+
+const FINISH_REASON = Buffer.from('"finish_reason"')
+/** Longer than the name, a colon, a quote and some space. */
+const FINISH_WINDOW_BYTES = 32
 
 /** Where the text of a content event begins, so that one which was cut in its text need not wait for its rest. */
 const CONTENT = /"choices"\s*:\s*\[\s*[^\]\s]/
@@ -24,8 +30,8 @@ const CONTENT = /"choices"\s*:\s*\[\s*[^\]\s]/
 const NO_OBJECT = /^data: *[^ {\r\n]/
 
 /**
- * Takes out the frame that a stream ends with because Keystow asked for it: no choices, and a usage. Only an
- * event that has not come whole is ever held back, which no client could read yet; comments are never.
+ * Takes out the frame that a stream ends with because Keystow asked for it: no choices, and a usage. Nothing is held
+ * back before the model has finished, and then only an event that has not come whole; comments never are.
  */
 export function createUsageFrameFilter(): StreamFilter {
   /** The beginning of an event that may be the frame. */
@@ -36,6 +42,21 @@ export function createUsageFrameFilter(): StreamFilter {
   let isComment = false
   let wasCr = false
   let isDropped = false
+  let isFinished = false
+  /** The end of what has come, in which a finish may be cut, and what follows it. */
+  const seam = Buffer.alloc(2 * FINISH_WINDOW_BYTES)
+  let seamBytes = 0
+
+  function observeFinish(chunk: Buffer): void {
+    const joined = seamBytes + chunk.copy(seam, seamBytes, 0, FINISH_WINDOW_BYTES)
+    isFinished = tellsFinish(chunk) || tellsFinish(seam.subarray(0, joined))
+    if (chunk.length > FINISH_WINDOW_BYTES) {
+      seamBytes = chunk.copy(seam, 0, chunk.length - FINISH_WINDOW_BYTES)
+    } else {
+      seamBytes = Math.min(joined, FINISH_WINDOW_BYTES)
+      seam.copyWithin(0, joined - seamBytes, joined)
+    }
+  }
 
   /** Behind the end of the event, or of the comment that stands before one; -1 when neither has come. */
   function findEnd(chunk: Buffer, from: number): number {
@@ -66,7 +87,7 @@ export function createUsageFrameFilter(): StreamFilter {
   }
 
   function mayBecomeFrame(event: Buffer): boolean {
-    if (isPassing || isComment || event.length > MAX_FRAME_BYTES) return false
+    if (!isFinished || isPassing || isComment || event.length > MAX_FRAME_BYTES) return false
     const text = event.toString('latin1')
     return !NO_OBJECT.test(text) && !CONTENT.test(text)
   }
@@ -106,6 +127,7 @@ export function createUsageFrameFilter(): StreamFilter {
 
   return {
     write(chunk) {
+      if (!isFinished) observeFinish(chunk)
       const isBetween = held.length === 0 && !isPassing && !wasCr
       return isBetween && endsEvent(chunk) && !hasEmptyArray(chunk) ? chunk : filter(chunk)
     },
@@ -123,6 +145,18 @@ function endsEvent(bytes: Buffer): boolean {
   if (bytes[length - 1] !== LF) return false
   if (bytes[length - 2] === LF) return true
   return bytes[length - 2] === CR && bytes[length - 3] === LF
+}
+
+/** Whether a choice tells why it ended; every delta names the reason, and only the last gives it a text. */
+function tellsFinish(bytes: Buffer): boolean {
+  let at = bytes.indexOf(FINISH_REASON)
+  while (at !== -1) {
+    let next = at + FINISH_REASON.length
+    while (bytes[next] === COLON || bytes[next] === SPACE) next++
+    if (bytes[next] === QUOTE) return true
+    at = bytes.indexOf(FINISH_REASON, next)
+  }
+  return false
 }
 
 /** Without one there is no frame, and looking for `]` costs a fraction of looking for a word. */

@@ -41,7 +41,9 @@ describe('the usage frame', () => {
   ])('is taken out %s, however it is cut', (_how, frame) => {
     for (const piece of PIECES) {
       expect(filter(DELTA + FINISH + frame + DONE, piece)).toBe(DELTA + FINISH + DONE)
-      expect(filter(`: hello\n\n${frame}: ping\n\n`, piece)).toBe(': hello\n\n: ping\n\n')
+      expect(filter(`${FINISH}: hello\n\n${frame}: ping\n\n`, piece)).toBe(
+        `${FINISH}: hello\n\n: ping\n\n`,
+      )
     }
   })
 
@@ -56,7 +58,7 @@ describe('the usage frame', () => {
     const cr = (text: string): string => text.replaceAll('\n', '\r')
     for (const piece of PIECES) {
       for (const as of [crlf, cr]) {
-        expect(filter(as(DELTA + FRAME + DONE), piece)).toBe(as(DELTA + DONE))
+        expect(filter(as(FINISH + FRAME + DONE), piece)).toBe(as(FINISH + DONE))
       }
     }
   })
@@ -101,6 +103,17 @@ describe('everything else', () => {
     }
   })
 
+  it('holds back nothing before the model has finished, however little has come', () => {
+    for (const piece of [1, 2, 5, 64]) {
+      const frames = createUsageFrameFilter()
+      const bytes = Buffer.from(DELTA + FINISH)
+      for (let at = 0; at < bytes.length; at += piece) {
+        const chunk = bytes.subarray(at, at + piece)
+        expect(frames.write(chunk).equals(chunk)).toBe(true)
+      }
+    }
+  })
+
   it('does not wait for the rest of a text', () => {
     const cut = Buffer.from(DELTA).indexOf('你')
     const frames = createUsageFrameFilter()
@@ -118,6 +131,7 @@ describe('everything else', () => {
   it('holds no more than a frame could be long', () => {
     const frames = createUsageFrameFilter()
     const chunk = Buffer.alloc(1000, 'x')
+    frames.write(Buffer.from(FINISH))
     frames.write(Buffer.from('data: {"'))
     let passed = 0
     for (let i = 0; i < 100; i++) passed += frames.write(chunk).length
@@ -140,7 +154,8 @@ describe('a stream of anything', () => {
       'data: {}\r\n\r\n',
     ]
     for (let i = 0; i < 1000; i++) {
-      const events = Array.from({ length: 6 }, () => (random() < 0.3 ? FRAME : pick(others)))
+      const rest = Array.from({ length: 6 }, () => (random() < 0.3 ? FRAME : pick(others)))
+      const events = [FINISH, ...rest]
       const bytes = Buffer.from(events.join(''))
       const frames = createUsageFrameFilter()
       const out: Buffer[] = []
