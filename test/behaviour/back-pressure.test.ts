@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
 import { describe, expect, it } from 'vitest'
 
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { residentMib } from '../helpers/memory.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
-import { startUpstream } from '../helpers/upstream.ts'
+import { startUpstream, writePlenty } from '../helpers/upstream.ts'
 
 const STREAM_BYTES = 200 * 1024 * 1024
 const CHUNK = Buffer.from(`data: ${'x'.repeat(64 * 1024)}\n\n`)
@@ -14,25 +14,13 @@ const MAX_GROWTH_MIB = 64
 /** At full speed V8 lets dead read buffers reach 64 MiB before it collects them: far less than the stream all the same. */
 const MAX_GROWTH_AT_SPEED_MIB = 128
 
-/** Resident memory of a process, in MiB. */
-function residentMib(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kib) / 1024
-}
-
 describe.skipIf(process.platform !== 'linux')('a client that stops reading a 200 MB stream', () => {
   it('leaves the process within 64 MiB of idle, and the upstream waiting', async () => {
     let sent = 0
     const upstream = await startUpstream((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      const send = (): void => {
-        while (sent < STREAM_BYTES) {
-          sent += CHUNK.length
-          if (!response.write(CHUNK)) return void response.once('drain', send)
-        }
-        response.end()
-      }
-      send()
+      const onPiece = (): void => void (sent += CHUNK.length)
+      writePlenty(response, { piece: CHUNK, totalBytes: STREAM_BYTES, onPiece })
     })
     const keystow = startProcess({
       env: {

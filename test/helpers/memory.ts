@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 
+/** The memory that a process has now, in MiB; Linux only. */
+export const residentMib = (pid: number): number => readMib(pid, 'VmRSS')
+
 /** The most memory that a process has had so far, in MiB; Linux only. */
-export function peakMib(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+export const peakMib = (pid: number): number => readMib(pid, 'VmHWM')
+
+function readMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]
   return Number(kib) / 1024
 }

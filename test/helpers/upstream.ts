@@ -51,6 +51,31 @@ export async function startServer(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${portOf(server)}`
 }
 
+interface Plenty {
+  readonly piece: Buffer | string
+  /** How much to write before the answer ends; the last piece may go beyond. */
+  readonly totalBytes: number
+  /** What the answer ends with. */
+  readonly last?: string
+  /** Called for each piece, before it is written. */
+  readonly onPiece?: () => void
+}
+
+/** Writes one piece again and again, no faster than it is read. */
+export function writePlenty(response: ServerResponse, plenty: Plenty): void {
+  const { piece, totalBytes, last, onPiece } = plenty
+  let sent = 0
+  const send = (): void => {
+    while (sent < totalBytes) {
+      sent += piece.length
+      onPiece?.()
+      if (!response.write(piece)) return void response.once('drain', send)
+    }
+    response.end(last)
+  }
+  send()
+}
+
 /** Answers with what it received, as JSON. */
 export const echo: Handler = ({ message, body }, response) => {
   response.setHeader('content-type', 'application/json')

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { peakMib } from '../helpers/memory.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
-import { startUpstream } from '../helpers/upstream.ts'
+import { startUpstream, writePlenty } from '../helpers/upstream.ts'
 
 // A proxy that reads a stream event by event has to keep the one that has begun, and an upstream need never end it:
 // one event, one header, one line without an end, and the process is out of memory. Nothing here waits for an event
@@ -24,15 +24,7 @@ const POST = {
 function startEndless(first: string, piece: string, last: string) {
   return startUpstream((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write(first)
-    let sent = 0
-    const send = (): void => {
-      while (sent < EVENT_BYTES) {
-        sent += piece.length
-        if (!response.write(piece)) return void response.once('drain', send)
-      }
-      response.end(last)
-    }
-    send()
+    writePlenty(response, { piece, totalBytes: EVENT_BYTES, last })
   })
 }
 
