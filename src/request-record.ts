@@ -4,6 +4,9 @@ import type { Target } from './policy/request-target.ts'
 import type { ExchangeEnding } from './proxy/exchange.ts'
 import type { Slot } from './stores/limit-store.ts'
 
+/** nginx's number for a client that left before its answer was complete; it is written down and never sent. */
+export const CLIENT_LEFT_STATUS = 499
+
 /** What is known of one request while it lives; the log line and the metrics are made from it at its end. */
 export interface RequestRecord {
   readonly id: string

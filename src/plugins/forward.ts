@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici'
 import type { Drain } from '../drain.ts'
 import { KeystowError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
+import { bodyKind } from '../policy/body-kind.ts'
 import { checkModel } from '../policy/client-policy.ts'
 import { type InboundBody, readInboundBody } from '../policy/inbound-body.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
@@ -17,6 +18,7 @@ import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
+import { CLIENT_LEFT_STATUS } from '../request-record.ts'
 import type { LedgerStore } from '../stores/ledger-store.ts'
 import { askForUsage } from '../usage/ask-for-usage.ts'
 import { type Bookkeeping, createBookkeeping } from '../usage/bookkeeping.ts'
@@ -71,9 +73,10 @@ async function forward(
   }
   const endpoint = findEndpoint(request.method, { path: target.path, family: family.name })
   const contentType = raw.headers['content-type'] ?? ''
-  const demand = /^\s*multipart\//i.test(contentType)
-    ? createFormDemandMeter(endpoint, contentType)
-    : createDemandMeter(endpoint)
+  const demand =
+    bodyKind(contentType) === 'parts'
+      ? createFormDemandMeter(endpoint, contentType)
+      : createDemandMeter(endpoint)
   const body = await readInboundBody(raw, reply.raw, {
     demand,
     limitBytes: record.policy.bodyLimitBytes,
@@ -135,9 +138,6 @@ function withUsage({ content, length, fields, layout }: InboundBody, endpoint: E
   if (typeof asking === 'string') throw new KeystowError('invalidBody', { message: asking })
   return { ...asking, length: asking.content.length }
 }
-
-/** nginx's number for a client that left. */
-const CLIENT_LEFT_STATUS = 499
 
 const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
 

@@ -2,9 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Metrics } from '../metrics.ts'
-
-/** nginx's number for a client that left before its answer was complete; it is logged and never sent. */
-const CLIENT_LEFT_STATUS = 499
+import { CLIENT_LEFT_STATUS } from '../request-record.ts'
 
 /** Longer names are no model's. */
 const MAX_MODEL_LENGTH = 100

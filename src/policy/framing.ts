@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
 import { type ErrorName, KeystowError } from '../errors.ts'
+import { CHUNKED } from '../proxy/connection-tokens.ts'
 
 /** RFC 9110 section 7.2, without what no host of a server is called; the underscore is for container networks. */
 const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
-
-/** A coding that is not understood, or one that comes twice, hides where the body ends. */
-const CHUNKED = /^[ \t]*chunked[ \t]*$/i
 
 const CONTINUE = /^100-continue$/i
 

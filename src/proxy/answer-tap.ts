@@ -16,8 +16,3 @@ export function typeOf(headers: readonly string[]): string | undefined {
   const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'content-type')
   return at === -1 ? undefined : headers[at + 1]
 }
-
-/** The headers of an answer that may become shorter than its upstream declared. */
-export function withoutLength(headers: readonly string[]): readonly string[] {
-  return headers.filter((_, index) => headers[index - (index % 2)] !== 'content-length')
-}

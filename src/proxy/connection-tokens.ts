@@ -4,6 +4,9 @@ export type RawHeaders = readonly (Buffer | string)[]
 export const headerText = (raw: Buffer | string | undefined): string =>
   typeof raw === 'string' ? raw : (raw?.toString('latin1') ?? '')
 
+/** The one transfer coding whose end every parser finds; twice, or beside another, it hides where the body ends. */
+export const CHUNKED = /^[ \t]*chunked[ \t]*$/i
+
 /** Header names that `Connection` declares to be hop-by-hop, lower case (RFC 9110 section 7.6.1). */
 export function connectionTokens(rawHeaders: RawHeaders): ReadonlySet<string> | undefined {
   let tokens: Set<string> | undefined

@@ -5,10 +5,15 @@ import type { Dispatcher } from 'undici'
 
 import { KeystowError } from '../errors.ts'
 import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
-import { type AnswerTap, typeOf, withoutLength } from './answer-tap.ts'
+import { type AnswerTap, typeOf } from './answer-tap.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
-import { readUpstreamHead, redactHead, type UpstreamHead } from './response-headers.ts'
+import {
+  readUpstreamHead,
+  redactHead,
+  type UpstreamHead,
+  withoutHeader,
+} from './response-headers.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
 import type { UpstreamPlaces } from './upstream-places.ts'
@@ -137,7 +142,8 @@ export function startExchange(options: ExchangeOptions): Exchange {
     if (safe !== head) options.onLeak(1)
     const { isEventStream } = head
     const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
-    const headers = filter === undefined ? safe.headers : withoutLength(safe.headers)
+    const headers =
+      filter === undefined ? safe.headers : withoutHeader(safe.headers, 'content-length')
     answer = startAnswer({
       response,
       encodings: request.method === 'HEAD' ? [] : head.encodings,

@@ -118,7 +118,8 @@ function toStreamHeaders(passing: readonly string[]): string[] {
   return headers
 }
 
-function withoutHeader(headers: readonly string[], name: string): string[] {
+/** The list of names and values without one header, named in lower case. */
+export function withoutHeader(headers: readonly string[], name: string): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i] !== name) kept.push(headers[i] ?? '', headers[i + 1] ?? '')

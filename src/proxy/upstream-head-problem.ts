@@ -1,7 +1,6 @@
-import { headerText, type RawHeaders } from './connection-tokens.ts'
+import { CHUNKED, headerText, type RawHeaders } from './connection-tokens.ts'
 
 const MAX_STATUS = 599
-const CHUNKED = /^[ \t]*chunked[ \t]*$/i
 
 /**
  * Why an upstream's answer cannot be passed on, or undefined. Of a coding other than chunked the parser undoes
