@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
+import { isIPv6, type Server } from 'node:net'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 
@@ -8,6 +9,7 @@ import { parseConfig } from './config/load.ts'
 import { readInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
 import { startReloading } from './reload.ts'
+import type { Secret } from './secret.ts'
 import { createServices, type Services } from './services.ts'
 import { LedgerFolderError } from './stores/sqlite-ledger/folder.ts'
 import { createUnexpectedErrors } from './unexpected-errors.ts'
@@ -55,7 +57,8 @@ async function serve(settings: Config): Promise<void> {
   )
   const { logger, drain, policy } = services
   const app = await buildApp(settings, services)
-  const onGeneratedToken = printGeneratedToken
+  const onGeneratedToken = ({ generatedToken }: Config): void =>
+    printGeneratedToken(generatedToken, baseUrl(settings, app.server.address()))
   const reloading = startReloading({
     ...services,
     readInputs: readNow,
@@ -107,7 +110,7 @@ async function serve(settings: Config): Promise<void> {
     onStorm: () => isStopping || stop('too many unexpected errors', 1),
   })
   process.on('uncaughtException', onUnexpectedError)
-  printGeneratedToken(settings)
+  onGeneratedToken(settings)
 }
 
 /** SIGHUP also says that the terminal is gone in which somebody ran this, and who would look after it then? */
@@ -122,13 +125,19 @@ function hasLostTerminal(): boolean {
 }
 
 /** Printed to standard error, once: a log line would keep it. */
-function printGeneratedToken({ generatedToken, host, port }: Config): void {
-  if (generatedToken === undefined) return
+function printGeneratedToken(token: Secret | undefined, url: string): void {
+  if (token === undefined) return
   process.stderr.write(
     `\nNo clients are configured, so this run has a client token of its own:\n\n` +
-      `  ${generatedToken.reveal()}\n\n` +
-      `Use it as the API key with http://${host}:${port}/v1 as the base URL. Set CLIENT_TOKENS to keep one.\n\n`,
+      `  ${token.reveal()}\n\n` +
+      `Use it as the API key with ${url} as the base URL. Set CLIENT_TOKENS to keep one.\n\n`,
   )
+}
+
+/** With port 0 the system chooses one, which is known once it is listened on. */
+function baseUrl({ host, port }: Config, address: ReturnType<Server['address']>): string {
+  const actual = typeof address === 'object' && address !== null ? address.port : port
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${actual}/v1`
 }
 
 /** pino-pretty is a development dependency: the image, which has no terminal, goes without. */

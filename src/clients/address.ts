@@ -57,6 +57,13 @@ export function createTrustedProxies(entries: readonly string[]): IsTrustedProxy
   }
 }
 
+/** 10.0.0.0/8 and fc00::/7 are the widest networks that can be one operator's own. */
+function shortestPrefix(network: string): number {
+  if (!isIPv6(network)) return 8
+  // IPv4 addresses, written in IPv6.
+  return /^::ffff:/i.test(network) ? 104 : 7
+}
+
 function addEntry(list: BlockList, entry: string): void {
   const [network = '', prefix, ...rest] = entry.split('/')
   const family = isIPv6(network) ? 'ipv6' : 'ipv4'
@@ -64,6 +71,9 @@ function addEntry(list: BlockList, entry: string): void {
   const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
   if (isIP(network) === 0 || !isPrefix || rest.length > 0) {
     throw new RangeError(`"${entry}" is not an address or CIDR`)
+  }
+  if (prefix !== undefined && Number(prefix) < shortestPrefix(network)) {
+    throw new RangeError(`"${entry}" trusts addresses that anybody may have`)
   }
   if (prefix === undefined) list.addAddress(network, family)
   else list.addSubnet(network, Number(prefix), family)

@@ -1,4 +1,6 @@
+import { findClosedPath } from '../policy/closed-paths.ts'
 import { isPathWithin } from '../policy/path-prefix.ts'
+import { ENDPOINTS_WITHOUT_V1 } from '../policy/request-target.ts'
 import type { WeightedCredential } from '../proxy/credential-pool.ts'
 import type { CredentialHeader, FamilyConfig } from '../proxy/family.ts'
 import { readCredentialList, readCredentials } from './credentials.ts'
@@ -53,7 +55,7 @@ export function buildFamilies(input: FamiliesInput): readonly FamilyConfig[] {
   const taken = [...OWN_PREFIXES, ...V1_PREFIXES, ...MIDJOURNEY_PREFIXES]
   for (const [name, route] of Object.entries(input.routes)) {
     const prefixes = typeof route.prefix === 'string' ? [route.prefix] : route.prefix
-    problems.push(...prefixProblems(name, prefixes, taken))
+    problems.push(...nameProblems(name, families), ...prefixProblems(name, prefixes, taken))
     taken.push(...prefixes)
     const bound = bindRoute(name, route, { secrets: input.secrets, main })
     const headers = [{ name: route.header.toLowerCase(), template: route.template }]
@@ -62,17 +64,40 @@ export function buildFamilies(input: FamiliesInput): readonly FamilyConfig[] {
   return families
 }
 
+/** The log, the metrics and lists of models know a family by its name. */
+function nameProblems(name: string, families: readonly FamilyConfig[]): string[] {
+  return families.some((family) => family.name === name)
+    ? [`routes.${name}: is the name of a family that is there without it; choose another`]
+    : []
+}
+
+/** Whether one lies within the other; a reader of the log takes `/V1` for `/v1`, and so do some upstreams. */
+function overlaps(a: string, b: string): boolean {
+  const [first, second] = [a.toLowerCase(), b.toLowerCase()]
+  return isPathWithin(first, second) || isPathWithin(second, first)
+}
+
 function prefixProblems(
   name: string,
   prefixes: readonly string[],
   taken: readonly string[],
 ): string[] {
   return prefixes.flatMap((prefix) => {
-    const other = taken.find((prior) => isPathWithin(prefix, prior) || isPathWithin(prior, prefix))
-    return other === undefined
+    const reason = takenReason(prefix, taken)
+    return reason === undefined
       ? []
-      : [`routes.${name}.prefix: ${prefix} overlaps ${other}; choose another prefix`]
+      : [`routes.${name}.prefix: ${prefix} ${reason}; choose another prefix`]
   })
+}
+
+function takenReason(prefix: string, taken: readonly string[]): string | undefined {
+  const other = taken.find((prior) => overlaps(prefix, prior))
+  if (other !== undefined) return `overlaps ${other}`
+  // Both ways in which a base URL with or without /v1 is put right would lead past it, or into it.
+  const endpoint = ENDPOINTS_WITHOUT_V1.find((prior) => overlaps(prefix, prior))
+  if (endpoint !== undefined) return `would never be reached: ${endpoint} means /v1${endpoint}`
+  const closed = ['GET', 'POST'].some((method) => findClosedPath(method, `/v1${prefix}`, []))
+  return closed ? `would take in /v1${prefix}, which is closed` : undefined
 }
 
 interface Bound {

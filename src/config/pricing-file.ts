@@ -24,10 +24,15 @@ const amount = z.unknown().transform((value, context) => {
 
 const rate = amount.optional()
 
-const word = z.string({ error: 'give a text, such as 1024x1024 or hd' }).min(1)
+const EXPECTED_WORD = 'give a text, such as 1024x1024 or hd'
+
+const word = z.string({ error: EXPECTED_WORD }).min(1, { error: EXPECTED_WORD })
 
 const imageSchema = z
-  .strictObject({ size: word.optional(), quality: word.optional(), perImage: amount })
+  .strictObject(
+    { size: word.optional(), quality: word.optional(), perImage: amount },
+    { error: 'write a size or a quality, and perImage' },
+  )
   .refine(({ size, quality }) => size !== undefined || quality !== undefined, {
     error: 'give a size or a quality; the price of any other image is perImage beside images',
   })

@@ -15,7 +15,7 @@ export function parseYaml(
   problems: string[],
 ): Readonly<Record<string, unknown>> {
   if (file === undefined) return {}
-  const document = parseDocument(file.text, { prettyErrors: true })
+  const document = parseDocument(file.text, { prettyErrors: true, logLevel: 'error' })
   for (const error of document.errors) {
     problems.push(`${file.name}: ${firstLine(error.message)}; fix the YAML there`)
   }

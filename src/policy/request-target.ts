@@ -13,15 +13,39 @@ export interface Target {
 
 export type ParseTarget = (rawUrl: string) => Target | undefined
 
-/** First segments of the API's endpoints, for base URLs that were given without `/v1`. */
-const ENDPOINTS_WITHOUT_V1 =
-  /^\/(?:chat\/completions|completions|responses|embeddings|moderations|models|images|audio|videos|realtime|files|uploads|batches|fine_tuning|vector_stores|assistants|threads|conversations|containers)(?:\/|$)/
+/** Where the API's endpoints begin, for base URLs that were given without `/v1`. */
+export const ENDPOINTS_WITHOUT_V1: readonly string[] = [
+  '/chat/completions',
+  '/completions',
+  '/responses',
+  '/embeddings',
+  '/moderations',
+  '/models',
+  '/images',
+  '/audio',
+  '/videos',
+  '/realtime',
+  '/files',
+  '/uploads',
+  '/batches',
+  '/fine_tuning',
+  '/vector_stores',
+  '/assistants',
+  '/threads',
+  '/conversations',
+  '/containers',
+]
+
+const LACKS_V1 = new RegExp(`^(?:${ENDPOINTS_WITHOUT_V1.join('|')})(?:/|$)`)
 
 /** What no path may hold, raw or percent-encoded: controls, backslash, an encoded slash or percent sign. */
 const FORBIDDEN = /[^\x21-\x7e]|[\\#]|%(?:[01][0-9a-f]|2f|5c|7f|25)|%(?![0-9a-f]{2})/i
 
-/** `.` and `..` as a segment, also with the path parameters that some servers cut off. */
-const DOT_SEGMENT = /\/\.{1,2}(?:;[^/]*)?(?:\/|$)/
+/**
+ * What a server may take for a way up or for nothing: `..` anywhere, because some cut a segment at characters of their
+ * own, and `.` as a segment, also with the path parameters that others cut off.
+ */
+const DOTS = /\.\.|\/\.(?:;[^/]*)?(?:\/|$)/
 
 const ENCODED_UNRESERVED = /%(?:2[de]|3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|7e)/gi
 
@@ -55,7 +79,7 @@ function normalisePath(rawPath: string): string | undefined {
   const decoded = rawPath.includes('%') ? decodeUnreserved(rawPath) : rawPath
   if (decoded === undefined) return undefined
   const path = decoded.replace('//', '/')
-  if (path.includes('//') || DOT_SEGMENT.test(path)) return undefined
+  if (path.includes('//') || DOTS.test(path)) return undefined
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
@@ -74,7 +98,7 @@ function decodeUnreserved(path: string): string | undefined {
 function completeApiPath(path: string, find: (path: string) => Family | undefined): string {
   let rest = path
   while (isPathWithin(rest, '/v1/v1')) rest = rest.slice('/v1'.length)
-  if (ENDPOINTS_WITHOUT_V1.test(rest)) return `/v1${rest}`
+  if (LACKS_V1.test(rest)) return `/v1${rest}`
   // A base URL that ends in /v1, given to a client that appends another family's path.
   const afterV1 = isPathWithin(rest, '/v1') ? rest.slice('/v1'.length) : ''
   return afterV1 !== '' && find(afterV1) !== undefined ? afterV1 : rest

@@ -22,24 +22,28 @@ const FORWARDED_PREFIX = 'x-stainless-'
 /** Headers of which a second is one more entry in a list; of any other only the first counts, here and upstream. */
 const LIST_HEADERS: ReadonlySet<string> = new Set(['accept', 'openai-beta'])
 
-/** What carries a secret of the client's, or says where a message ends and who speaks: no setting forwards these. */
-const NEVER_FORWARDED: ReadonlySet<string> = new Set([
+/** What says where a message ends, how it is coded, whom it is for or what becomes of its connection. */
+const OF_THE_MESSAGE: ReadonlySet<string> = new Set([
   'accept-encoding',
-  'api-key',
-  'authorization',
   'connection',
   'content-encoding',
   'content-length',
-  'cookie',
   'expect',
-  'forwarded',
   'host',
   'keep-alive',
-  'mj-api-secret',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
+])
+
+/** What carries a secret of the client's, or says who speaks. */
+const OF_THE_CLIENT: ReadonlySet<string> = new Set([
+  'api-key',
+  'authorization',
+  'cookie',
+  'forwarded',
+  'mj-api-secret',
   'x-api-key',
   'x-ctoken',
   'x-goog-api-key',
@@ -49,10 +53,19 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 ])
 const NEVER_FORWARDED_PREFIX = /^(?:proxy-|sec-|x-forwarded-)/
 
-/** Whether a setting may forward this header; servers behind a gateway of old read `_` and `-` as one. */
+/** Servers behind a gateway of old read `_` and `-` as one. */
+const asRead = (name: string): string => name.toLowerCase().replaceAll('_', '-')
+
+/** Whether a setting may forward this header. */
 export function isForwardable(name: string): boolean {
-  const asRead = name.toLowerCase().replaceAll('_', '-')
-  return !NEVER_FORWARDED.has(asRead) && !NEVER_FORWARDED_PREFIX.test(asRead)
+  const read = asRead(name)
+  return !OF_THE_MESSAGE.has(read) && !OF_THE_CLIENT.has(read) && !NEVER_FORWARDED_PREFIX.test(read)
+}
+
+/** Whether a setting may send the credential in this header. */
+export function canHoldCredential(name: string): boolean {
+  const read = asRead(name)
+  return !OF_THE_MESSAGE.has(read) && read !== 'content-type' && !NEVER_FORWARDED_PREFIX.test(read)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -189,6 +189,25 @@ describe('a configuration that cannot be used', () => {
       /clients\.0\.model: is not a setting; did you mean models\?/,
     ],
     [
+      'an alias that leads nowhere',
+      {
+        ...KEY,
+        ...TOKENS,
+        KEYSTOW_CONFIG: writeFile('k.yaml', 'allowedOrigins: *nobody\n'),
+      },
+      /k\.yaml: .*fix the YAML there/,
+    ],
+    [
+      'a Redis that the Redis client cannot use',
+      { ...KEY, ...TOKENS, REDIS_URL: 'redis://:ks-test-secret@redis.internal:notaport' },
+      /REDIS_URL: the value is not valid; give a URL such as redis:/,
+    ],
+    [
+      'every address trusted',
+      { ...KEY, ...TOKENS, TRUST_PROXY: '0.0.0.0/0' },
+      /TRUST_PROXY: "0\.0\.0\.0\/0" trusts addresses/,
+    ],
+    [
       'YAML that is none',
       { ...KEY, ...TOKENS, KEYSTOW_CONFIG: writeFile('k.yaml', 'a: [1\n') },
       /fix the YAML there/,
@@ -236,6 +255,39 @@ describe('a configuration that cannot be used', () => {
         .slice(1)
         .map((line) => line.trim().split(':')[0]),
     ).toEqual(['PORT', 'LOG_LEVEL', 'UPSTREAM_API_KEY', 'TRUST_PROXY', 'CLIENT_TOKENS'])
+  })
+})
+
+describe('.env.example, copied and not filled in', () => {
+  it('is named by its samples, and by nothing else', async () => {
+    const folder = createFolder()
+    copyFileSync(new URL('../../.env.example', import.meta.url), join(folder, '.env'))
+    const keystow = startProcess({ cwd: folder })
+    expect(await keystow.exited).toBe(EXIT_CONFIG)
+    expect(keystow.stderr()).toBe(
+      `Keystow does not start:
+  UPSTREAM_API_KEY: is a sample from a document; put the real secret there
+  CLIENT_TOKENS: the token of my-app is a sample from a document; put the real secret there
+`,
+    )
+  })
+})
+
+describe('the base URL for the token of this run', () => {
+  it.each([
+    ['127.0.0.1', '127.0.0.1'],
+    ['::1', '[::1]'],
+    ['localhost', 'localhost'],
+  ])('can be used as it is printed with HOST=%s', async (host, shown) => {
+    const upstream = await startUpstream(echo)
+    const env = { PORT: '0', HOST: host, UPSTREAM_URL: upstream.origin, ...KEY }
+    const keystow = startProcess({ env })
+    await keystow.waitFor('CLIENT_TOKENS')
+    const url = /with (http\S+) as the base URL/.exec(keystow.stderr())?.[1] ?? ''
+    expect(new URL(url).hostname).toBe(shown)
+    const token = /ks-[0-9A-Za-z]{43}/.exec(keystow.stderr())?.[0]
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await fetch(`${url}/models`, { headers })).status).toBe(200)
   })
 })
 

@@ -121,7 +121,7 @@ describe('keys that cannot be used', () => {
       'a key in place of an entry',
       {},
       'credentials: [hk-test-pasted]',
-      /^credentials\.0: Invalid input/,
+      /^credentials\.0: is a text; name either the file/,
     ],
     [
       'a route with both',
