@@ -5,6 +5,9 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** 43 base62 characters hold 256 bits. */
 const TOKEN_LENGTH = 43
 
+/** Guesses are limited by address, but addresses are cheap: what is shorter is found in days. */
+export const MIN_TOKEN_LENGTH = 8
+
 /** A new client token: `ks-` and 43 base62 characters. */
 export function createClientToken(): string {
   let token = 'ks-'

@@ -27,6 +27,14 @@ export function presentedToken(
   return undefined
 }
 
+/** Everything that a request presents as a token, whether or not it counts. */
+export function presentedTokens(headers: IncomingHttpHeaders): string[] {
+  return ['authorization', ...TOKEN_HEADERS].flatMap((name) => {
+    const value = headers[name]
+    return typeof value === 'string' ? [value.trim().replace(/^bearer\s+/i, '')] : []
+  })
+}
+
 function refuseSecondAuthorization(rawHeaders: readonly string[]): void {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

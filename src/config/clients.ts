@@ -3,7 +3,7 @@ import type { TokenClient } from '../clients/client.ts'
 import { createSecret, type Secret } from '../secret.ts'
 import { isLoopbackHost } from './origin.ts'
 import { CLIENT_ID, type ClientPolicy } from './policy-file.ts'
-import { type Environment, secretProblem } from './secret-sources.ts'
+import { type Environment, tokenProblem } from './secret-sources.ts'
 import type { Settings } from './settings.ts'
 
 interface ClientSettings extends Settings {
@@ -12,8 +12,16 @@ interface ClientSettings extends Settings {
   readonly madeBefore: Secret | undefined
 }
 
+/** A token as it stands in the environment. */
+export interface ClientToken {
+  readonly id: string
+  readonly token: string
+}
+
 interface Clients {
   readonly clients: readonly TokenClient[]
+  /** Those that were configured as they are, and not by their hash. */
+  readonly clientTokens: readonly ClientToken[]
   readonly generatedToken: Secret | undefined
 }
 
@@ -24,17 +32,21 @@ export function buildClients(
   problems: string[],
 ): Clients {
   const before = problems.length
+  const clientTokens = readClientTokens(env['CLIENT_TOKENS'] ?? '', problems)
   const clients = [
     ...settings.clients.map((policy) => fromPolicy(policy, settings)),
-    ...fromEnvironment(env['CLIENT_TOKENS'] ?? '', settings, problems),
+    ...clientTokens.map(({ id, token }) => withToken(id, token, settings)),
   ]
   problems.push(...duplicates(clients))
   const isMissing = clients.length === 0 && !settings.openAccess && problems.length === before
-  if (!isMissing || !isLoopbackHost(settings.host)) return { clients, generatedToken: undefined }
+  if (!isMissing || !isLoopbackHost(settings.host)) {
+    return { clients, clientTokens, generatedToken: undefined }
+  }
 
   const generatedToken = settings.madeBefore ?? createSecret(createClientToken())
   return {
     clients: [withToken('local', generatedToken.reveal(), settings)],
+    clientTokens,
     generatedToken,
   }
 }
@@ -52,8 +64,8 @@ function fromPolicy(policy: ClientPolicy, settings: Settings): TokenClient {
   })
 }
 
-function fromEnvironment(text: string, settings: Settings, problems: string[]): TokenClient[] {
-  const clients: TokenClient[] = []
+function readClientTokens(text: string, problems: string[]): ClientToken[] {
+  const clients: ClientToken[] = []
   const entries = text
     .split(',')
     .map((entry) => entry.trim())
@@ -69,8 +81,8 @@ function fromEnvironment(text: string, settings: Settings, problems: string[]): 
       )
       continue
     }
-    const problem = secretProblem(token)
-    if (problem === undefined) clients.push(withToken(id, token, settings))
+    const problem = tokenProblem(token)
+    if (problem === undefined) clients.push({ id, token })
     else problems.push(`CLIENT_TOKENS: the token of ${id} ${problem}`)
   }
   return clients

@@ -6,6 +6,7 @@ import { buildClients } from './clients.ts'
 import type { Config } from './config.ts'
 import { readCredentialList, readCredentials } from './credentials.ts'
 import { buildFamilies } from './families.ts'
+import { mixUpProblems } from './mix-ups.ts'
 import { browserOriginProblem, upstreamProblem } from './origin.ts'
 import { type ClientPolicy, policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
@@ -15,7 +16,7 @@ import { safeStartProblems } from './safe-start.ts'
 import {
   createSecretFiles,
   type Environment,
-  readSecret,
+  readToken,
   type SecretFiles,
   type SecretInput,
 } from './secret-sources.ts'
@@ -62,14 +63,17 @@ export function parseConfig(
   const read = parseSettings(env, document, problems)
   const { settings: parsed, needsRestart } = pinRunning(read, running)
   const credentials = readUpstreamCredentials(secrets, document, parsed)
-  const { adminToken, isNew } = pinAdminToken(readSecret(secrets, 'ADMIN_TOKEN'), running)
+  const { adminToken, isNew } = pinAdminToken(readToken(secrets, 'ADMIN_TOKEN'), running)
   const isTrustedProxy = parseTrustedProxies(parsed.trustProxy, problems)
   checkOrigins(parsed, problems)
 
   const madeBefore = running?.generatedToken
-  const { clients, generatedToken } = buildClients(env, { ...parsed, madeBefore }, problems)
+  const made = buildClients(env, { ...parsed, madeBefore }, problems)
+  const { clients, clientTokens, generatedToken } = made
   const { upstreamUrl: origin, routes, forwardHeaders } = parsed
   const families = buildFamilies({ secrets, origin, credentials, routes, forwardHeaders })
+  const keySetting = keySettingOf(env)
+  problems.push(...mixUpProblems({ clients, clientTokens, adminToken, families, keySetting }))
   const pricing = running?.pricing ?? readPricing(parsed.pricingFile, problems)
   const hasTokens = clients.length > 0 || problems.some(isAboutClients)
   problems.push(...safeStartProblems({ settings: parsed, hasTokens }))
@@ -137,6 +141,11 @@ function checkUpstream(
   if (problem !== undefined) problems.push(`UPSTREAM_URL: ${problem}`)
   const upstreamUrl = problem === undefined ? new URL(parsed.upstreamUrl).origin : REFUSED_UPSTREAM
   return { ...parsed, upstreamUrl }
+}
+
+function keySettingOf(env: Environment): string {
+  const names = ['UPSTREAM_API_KEY', 'UPSTREAM_API_KEY_FILE']
+  return names.find((name) => (env[name] ?? '') !== '') ?? 'credentials'
 }
 
 /** Those of `UPSTREAM_API_KEY`, its file or the YAML's list: exactly one of the three. */

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 
+import { MIN_TOKEN_LENGTH } from '../clients/client-token.ts'
 import { createSecret, type Secret } from '../secret.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -56,9 +57,9 @@ export function createSecretFiles(): SecretFiles {
   }
 }
 
-/** Reads a secret from `NAME` or `NAME_FILE`, at most one of them. */
-export function readSecret(input: SecretInput, name: string): Secret | undefined {
-  const text = readSecretText(input, name, secretProblem)
+/** Reads a token from `NAME` or `NAME_FILE`, at most one of them. */
+export function readToken(input: SecretInput, name: string): Secret | undefined {
+  const text = readSecretText(input, name, tokenProblem)
   return text === undefined ? undefined : createSecret(text)
 }
 
@@ -103,6 +104,13 @@ export function secretProblem(value: string): string | undefined {
     return 'holds a space, a line break or another character that cannot stand in a header; check how it was pasted'
   }
   return undefined
+}
+
+/** The same of a token, which somebody could guess. */
+export function tokenProblem(value: string): string | undefined {
+  const problem = secretProblem(value)
+  if (problem !== undefined || value.length >= MIN_TOKEN_LENGTH) return problem
+  return `is shorter than ${MIN_TOKEN_LENGTH} characters, so that it can be guessed; npm run token makes one`
 }
 
 function readText(path: string, before: string | undefined): FileText {

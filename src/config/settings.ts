@@ -63,7 +63,8 @@ export const settingsShape = {
   authFailureLimitPerMinute: wholeNumber(1, 1_000_000).default(20).register(settingInfo, {
     env: 'AUTH_FAILURE_LIMIT_PER_MINUTE',
     expected: 'a whole number from 1 to 1000000',
-    meaning: 'Unknown tokens a minute from one address before it is answered 429 instead of 401.',
+    meaning:
+      'Missing or unknown tokens a minute from one address before it is answered 429 instead of 401.',
   }),
   bodyLimitMb: wholeNumber(1, 1024).default(32).register(settingInfo, {
     env: 'BODY_LIMIT_MB',

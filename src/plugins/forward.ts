@@ -28,6 +28,7 @@ import { createFormDemandMeter } from '../usage/form-demand.ts'
 import type { EntryEnding } from '../usage/ledger-entry.ts'
 import { createMeter, type Meter } from '../usage/meter.ts'
 import { createUsageFrameFilter } from '../usage/usage-frame.ts'
+import { tokenRedactorOf } from './request-log.ts'
 import { familyConstraint } from './routing.ts'
 
 interface ForwardOptions {
@@ -201,7 +202,7 @@ function exchange(
       },
       onLeak(count) {
         metrics.redactions.inc(count)
-        const path = record.target?.path
+        const path = tokenRedactorOf(request).path(record.target?.path ?? '')
         request.log.error({ alarm: 'credential_in_answer', requestId: record.id, path, count })
       },
       onFirstByte() {

@@ -28,7 +28,6 @@ export default fp(
         request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
       } else {
         const error = new KeystowError('invalidApiKey')
-        if (token === undefined) throw error
         await refuseToken(request.ip, error, config.authFailureLimitPerMinute)
       }
     })

@@ -1,11 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
+import { presentedTokens } from '../clients/presented-token.ts'
+import { createTokenRedactor, type TokenRedactor } from '../clients/redact-tokens.ts'
 import type { Metrics } from '../metrics.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
 
 /** Longer names are no model's. */
 const MAX_MODEL_LENGTH = 100
+
+const MAX_QUERY_KEYS = 16
+const MAX_QUERY_KEY_LENGTH = 64
 
 interface RequestLogOptions {
   readonly metrics: Metrics
@@ -55,16 +60,18 @@ function toLogFields(request: FastifyRequest, status: number): Record<string, un
   const { record, method } = request
   const { target, client, model, isStream, firstByteAt, startedAt } = record
   const now = performance.now()
+  const tokens = tokenRedactorOf(request)
   return {
     requestId: record.id,
     method,
     route: routeOf(request),
     // An unknown path is the client's text, and people paste keys anywhere.
-    path: target?.family === undefined ? undefined : target.path,
-    queryKeys: target === undefined || target.search === '' ? undefined : queryKeys(target.search),
+    path: target?.family === undefined ? undefined : tokens.path(target.path),
+    queryKeys:
+      target === undefined || target.search === '' ? undefined : queryKeys(target.search, tokens),
     status,
     client: client?.id,
-    model: model?.slice(0, MAX_MODEL_LENGTH),
+    model: model === undefined ? undefined : tokens.text(model).slice(0, MAX_MODEL_LENGTH),
     stream: isStream,
     durationMs: Math.round(now - startedAt),
     firstByteMs: firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt),
@@ -77,10 +84,19 @@ function toLogFields(request: FastifyRequest, status: number): Record<string, un
   }
 }
 
-const MAX_QUERY_KEYS = 16
-
-function queryKeys(search: string): string[] {
-  return [...new URLSearchParams(search).keys()]
+/** Before anything is cut: half a token would no longer be known for one. */
+function queryKeys(search: string, tokens: TokenRedactor): string[] {
+  return tokens
+    .queryNames(search)
     .slice(0, MAX_QUERY_KEYS)
-    .map((key) => key.slice(0, 64))
+    .map((name) => name.slice(0, MAX_QUERY_KEY_LENGTH))
+}
+
+/** Takes out of a line what the request presented as a token, and what is one. */
+export function tokenRedactorOf({ raw, record }: FastifyRequest): TokenRedactor {
+  const { findTokenClient, config } = record.policy
+  return createTokenRedactor({
+    presented: presentedTokens(raw.headers),
+    isToken: (text) => findTokenClient(text) !== undefined || text === config.adminToken?.reveal(),
+  })
 }

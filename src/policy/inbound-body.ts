@@ -14,6 +14,7 @@ import {
 import type { DemandMeter } from '../usage/demand.ts'
 import { type BodyFields, type BodyLayout, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
+import { ARRAY } from './member-scanner.ts'
 import { findMultipartModel } from './multipart-model.ts'
 
 /** A client's body, ready to be sent on as it came. */
@@ -71,17 +72,22 @@ type CollectOptions = InboundBodyOptions & { readonly account: BodyAccount }
 
 async function readFields(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
   const mustBeJson = options.isModelChecked || isDeclaredJson(request.headers['content-type'])
+  // A list names no model, whatever reads it.
+  const isRefused = (problem: string): boolean =>
+    mustBeJson && (options.isModelChecked || problem !== ARRAY)
   const scanner = createBodyFieldScanner()
   const content = await collectBody(request, options, (chunk) => {
     const problem = scanner.write(chunk)
     options.demand.write(chunk)
-    if (problem !== undefined && mustBeJson) throw invalidBody(problem)
+    if (problem !== undefined && isRefused(problem)) throw invalidBody(problem)
   })
+  // A chunked body may turn out to be none.
+  if (content.length === 0) return { content, length: 0, fields: {} }
   const fields = scanner.end()
   if (typeof fields !== 'string') {
     return { content, length: content.length, fields, layout: scanner.layout() }
   }
-  if (mustBeJson) throw invalidBody(fields)
+  if (isRefused(fields)) throw invalidBody(fields)
   return { content, length: content.length, fields: {} }
 }
 

@@ -47,6 +47,8 @@ for (const byte of Buffer.from('0123456789+-.eEtrufalsn')) BYTE_CLASS[byte] = 2
 
 const MALFORMED = 'The request body is not valid JSON. Check it and send it again.'
 const NOT_AN_OBJECT = 'The request body is not a JSON object. Send one, such as {"model": "…"}.'
+/** An object is what endpoints with a model take; elsewhere a list may be. */
+export const ARRAY = 'The request body is a JSON array. Send an object, such as {"model": "…"}.'
 const TRUNCATED = 'The request body ends before its JSON does. Send all of it.'
 const TOO_DEEP = `The request body is nested more than ${MAX_DEPTH} levels deep. Send a flatter one.`
 
@@ -132,7 +134,7 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
   }
 
   function open(closer: number, at: number): void {
-    if (expected === 'start' && closer !== CLOSE_OBJECT) refusal = NOT_AN_OBJECT
+    if (expected === 'start' && closer !== CLOSE_OBJECT) refusal = ARRAY
     else if (closers.length === 1 && expected !== 'value') refusal = MALFORMED
     else if (closers.length === MAX_DEPTH) refusal = TOO_DEEP
     if (expected === 'start') {

@@ -31,7 +31,6 @@ export default async function admin(
       message:
         'Incorrect admin token. Send the ADMIN_TOKEN of this server as "Authorization: Bearer <token>".',
     })
-    if (token === undefined) throw error
     const { authFailureLimitPerMinute } = request.record.policy.config
     await refuseToken(request.ip, error, authFailureLimitPerMinute)
   })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import { hashClientToken } from '../../src/clients/client-token.ts'
 import { type Gateway, startGateway, TEST_TOKEN } from '../helpers/gateway.ts'
 import { echo, startUpstream } from '../helpers/upstream.ts'
 
@@ -149,7 +150,7 @@ describe('a body', () => {
   it.each([
     ['malformed', '{"model": gpt-4}'],
     ['truncated', '{"model":"gpt-4"'],
-    ['no object', '["gpt-4"]'],
+    ['no object', '"gpt-4"'],
     ['followed by more', '{"model":"gpt-4"}{}'],
     ['no JSON', 'model=gpt-4'],
   ])('that is %s is answered 400 and not sent on', async (_what, body) => {
@@ -166,6 +167,45 @@ describe('a body', () => {
       error: { message: expect.stringContaining('"stream" twice') },
     })
     expect(upstream.received).toHaveLength(0)
+  })
+
+  it.each(['/v1/embeddings', '/mj/submit/list', '/suno/fetch'])(
+    'that is a list passes on %s, where no model must be read from it',
+    async (path) => {
+      const upstream = await startUpstream(echo)
+      const yaml = `routes: { suno: { prefix: /suno } }\n`
+      const gateway = await startGateway({ upstream: upstream.origin, yaml })
+      const init = { method: 'POST', headers: JSON_HEADERS, body: ' ["a", {"model": "b"}]' }
+      expect((await gateway.fetch(path, init)).status).toBe(200)
+      expect(upstream.received).toHaveLength(1)
+    },
+  )
+
+  it('that is a list is refused where a client may use certain models only', async () => {
+    const upstream = await startUpstream(echo)
+    const hash = hashClientToken('ks-test-limited').toString('hex')
+    const yaml = `clients: [{ id: limited, tokenHash: '${hash}', models: ['*'] }]\n`
+    const gateway = await startGateway({ upstream: upstream.origin, yaml })
+    const headers = { ...JSON_HEADERS, authorization: 'Bearer ks-test-limited' }
+    const init = { method: 'POST', headers, body: '[{"model":"b"}]' }
+    const response = await gateway.fetch('/v1/embeddings', init)
+    expect(response.status).toBe(400)
+    expect(await response.json()).toEqual(openAIError('invalid_body'))
+    expect(upstream.received).toHaveLength(0)
+  })
+
+  it('of no chunks is none', async () => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const socket = gateway.connect()
+    socket.write(
+      `POST /v1/x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TEST_TOKEN}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    )
+    const answer = await new Promise<string>((resolve) =>
+      socket.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(upstream.received).toHaveLength(1)
   })
 
   it('that is not called JSON is the upstream’s to judge', async () => {

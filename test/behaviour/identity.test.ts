@@ -71,6 +71,29 @@ describe('unknown tokens', () => {
   })
 })
 
+describe('requests without a token', () => {
+  it('cost their address as well, on /v1 and for the operator, but no preflight does', async () => {
+    const env = { AUTH_FAILURE_LIMIT_PER_MINUTE: '2', ADMIN_TOKEN: 'ks-test-admin' }
+    const gateway = await start({ env: { ...env, ALLOWED_ORIGINS: 'https://app.example' } })
+    const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' }
+    for (let i = 0; i < 4; i++) {
+      const init = { method: 'OPTIONS', headers }
+      expect((await fetch(`${gateway.origin}/v1/models`, init)).status).toBe(204)
+    }
+    expect(await status(gateway, {})).toBe(401)
+    expect((await fetch(`${gateway.origin}/metrics`)).status).toBe(401)
+    expect(await status(gateway, {})).toBe(429)
+    expect((await fetch(`${gateway.origin}/metrics`)).status).toBe(429)
+    expect(await status(gateway, { authorization: `Bearer ${TEST_TOKEN}` })).toBe(200)
+  })
+
+  it('cost nothing of it under open access', async () => {
+    const env = { AUTH_FAILURE_LIMIT_PER_MINUTE: '1', OPEN_ACCESS: 'true' }
+    const gateway = await start({ env })
+    for (let i = 0; i < 3; i++) expect(await status(gateway, {})).toBe(200)
+  })
+})
+
 describe('unknown admin tokens', () => {
   it('cost their address too', async () => {
     const env = { AUTH_FAILURE_LIMIT_PER_MINUTE: '2', ADMIN_TOKEN: 'ks-test-admin' }

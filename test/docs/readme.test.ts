@@ -57,6 +57,16 @@ const anchorOf = (heading: string): string =>
     .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-')
 
+describe('the families of config/keystow.yaml', () => {
+  it.each(LANGUAGES)('have the prefixes of those in %s', (name) => {
+    const prefixesOf = (text: string): string[] =>
+      matchAll(text, /^#? +[\w-]+: \{ prefix: \[?([^\]}:]+?)\]? \}$/gm)
+        .flatMap((list) => list.split(', '))
+        .toSorted()
+    expect(prefixesOf(readText('config/keystow.yaml'))).toEqual(prefixesOf(readText(name)))
+  })
+})
+
 describe.each(LANGUAGES)('%s', (name) => {
   const text = readText(name)
 

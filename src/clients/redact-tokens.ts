@@ -1,0 +1,68 @@
+import { MIN_TOKEN_LENGTH } from './client-token.ts'
+
+const REDACTED = '[redacted]'
+
+/** How tokens and keys look here and at the providers; a name of a model or a parameter does not. */
+const KNOWN_SHAPE = /(?<![a-z0-9])(?:ks|nk|hk|sk|pk)-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]*/gi
+
+interface Redaction {
+  /** What the request presented as tokens, valid or not. */
+  readonly presented: readonly string[]
+  /** Whether a text as a whole is a secret of this server's. */
+  readonly isToken: (text: string) => boolean
+}
+
+export interface TokenRedactor {
+  /** A path, each of its segments alone. */
+  path(path: string): string
+  /** The names in a query string. */
+  queryNames(search: string): string[]
+  text(text: string): string
+}
+
+/** Takes tokens out of what a client wrote where no token belongs: people paste them anywhere. */
+export function createTokenRedactor({ presented, isToken }: Redaction): TokenRedactor {
+  const known = presented.filter((token) => token.length >= MIN_TOKEN_LENGTH)
+
+  function text(value: string): string {
+    if (value.length >= MIN_TOKEN_LENGTH && isToken(value)) return REDACTED
+    const without = known.reduce((rest, token) => rest.replaceAll(token, REDACTED), value)
+    return without.replace(KNOWN_SHAPE, REDACTED)
+  }
+
+  function segment(encoded: string): string {
+    const decoded = decode(encoded)
+    const redacted = text(decoded)
+    return redacted === decoded ? encoded : redacted
+  }
+
+  /** In a query a plus sign means a space, and the padding of a token looks like an empty value. */
+  function queryName(part: string): string {
+    const [name = ''] = part.split('=', 1)
+    const padding = /=*$/.exec(part)?.[0] ?? ''
+    const shown = decode(name.replaceAll('+', '%20'))
+    const readings = [shown, decode(name), decode(name + padding)]
+    return readings.every((reading) => text(reading) === reading) ? shown : REDACTED
+  }
+
+  return {
+    text,
+    path: (path) => path.split('/').map(segment).join('/'),
+    queryNames: (search) =>
+      search
+        .slice(1)
+        .split('&')
+        .filter((part) => part !== '')
+        .map(queryName),
+  }
+}
+
+/** Twice: what is encoded when it is pasted is encoded again when it is sent. */
+function decode(value: string): string {
+  try {
+    const once = decodeURIComponent(value)
+    return once.includes('%') ? decodeURIComponent(once) : once
+  } catch {
+    return value
+  }
+}
