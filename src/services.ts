@@ -39,7 +39,7 @@ export interface Services {
 /** Makes the services that the settings ask for; lines of the log go to standard output without a destination. */
 export function createServices(config: Config, destination?: DestinationStream): Services {
   const scanner = createEgressScanner([])
-  const ring = createCredentialRing((secret) => scanner.learn(secret))
+  const ring = createCredentialRing({ onNew: scanner.learn, onForgotten: scanner.forget })
   const policy = createLivePolicy(config, ring)
   const logger = createLogger({ level: config.logLevel, scanner, destination })
   const metrics = createMetrics()

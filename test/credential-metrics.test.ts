@@ -7,7 +7,7 @@ import { bindFamilies } from '../src/proxy/family.ts'
 import { createSecret } from '../src/secret.ts'
 
 it('keys that were replaced leave no label behind, and those that stay keep their counts', async () => {
-  const ring = createCredentialRing(() => {})
+  const ring = createCredentialRing({ onNew() {} })
   const bind = (...keys: readonly string[]) =>
     bindFamilies(
       [

@@ -103,10 +103,8 @@ async function forward(
   })
   const headers = buildOutboundHeaders(raw.rawHeaders, family)
   if (length !== undefined) headers.push('content-length', String(length))
-  const turns = startTurns(family.pool, {
-    model: model ?? family.name,
-    isRepeatable: isWhole,
-  })
+  await books.open()
+  const turns = startTurns(family.pool, { model: model ?? family.name, isRepeatable: isWhole })
   const path = target.path + target.search
   const buildOutbound = (): OutboundRequest => {
     const turn = turns.current()
@@ -116,7 +114,6 @@ async function forward(
     const { origin } = family
     return { origin, path, method: request.method, headers: withCredential, body: content }
   }
-  await books.open()
   return exchange(request, reply, { ...options, turns, buildOutbound, meter, books, isAdded })
 }
 

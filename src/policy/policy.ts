@@ -53,6 +53,9 @@ function bindingProblems({ families }: Config, ring: CredentialRing): readonly s
 
 function createPolicy(config: Config, ring: CredentialRing): Policy {
   const families = bindFamilies(config.families, ring)
+  ring.retain(
+    new Set(families.flatMap(({ pool }) => pool.members.map(({ credential }) => credential))),
+  )
   return Object.freeze({
     config,
     families,

@@ -15,6 +15,7 @@ export interface Turn {
   /** Whether it finds out if the credential's rest is over. */
   readonly isProbe: boolean
   isOver: boolean
+  isReleased: boolean
 }
 
 interface Answer {
@@ -39,6 +40,8 @@ export interface CredentialPool {
   begin(model: string, except?: BoundCredential): Turn | undefined
   /** The attempt is over, with this answer or without one; only the first word on it counts. */
   end(turn: Turn, answer?: Answer): void
+  /** Nothing of its answer will come any more. */
+  release(turn: Turn): void
 }
 
 /** How an upstream turns a credential away: unknown, not allowed, out of points (a reseller), too often. */
@@ -102,7 +105,13 @@ export function createCredentialPool(
       const credential = choose(model, at, except)?.credential
       if (credential === undefined) return undefined
       const isProbe = credential.coolDowns.begin(model, at)
-      return { credential, model, startedAt: at, isProbe, isOver: false }
+      ring.hold(credential)
+      return { credential, model, startedAt: at, isProbe, isOver: false, isReleased: false }
+    },
+    release(turn) {
+      if (turn.isReleased) return
+      turn.isReleased = true
+      ring.release(turn.credential)
     },
     end(turn, answer) {
       if (turn.isOver) return

@@ -53,6 +53,8 @@ export function startTurns(
     },
     end() {
       pool.end(current)
+      pool.release(first)
+      pool.release(current)
     },
   }
 }

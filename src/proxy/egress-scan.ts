@@ -32,8 +32,10 @@ export interface EgressScanner {
   isEachNameSafe(names: readonly string[]): boolean
   /** With a fixed length, a replacement is as long as what it replaces. */
   startBody(options: { readonly isFixedLength: boolean }): BodyScan
-  /** Looks for this credential too from now on, also in bodies that have begun; nothing is ever forgotten. */
-  learn(credential: Secret): void
+  /** Looks for this credential too from now on, also in bodies that have begun. */
+  readonly learn: (credential: Secret) => void
+  /** Looks for it no more: no answer can hold it. */
+  readonly forget: (credential: Secret) => void
 }
 
 type Find = (bytes: Buffer, isLast: boolean) => Pick<Finding, 'matches' | 'cutAt'>
@@ -43,24 +45,29 @@ type Find = (bytes: Buffer, isLast: boolean) => Pick<Finding, 'matches' | 'cutAt
  * is, percent-encoded, JSON- or HTML-escaped or in base64.
  */
 export function createEgressScanner(credentials: readonly Secret[]): EgressScanner {
-  const forms = new Set<string>()
+  const formsOf = new Map<string, readonly string[]>()
   let findForms = createFind([])
   let findInNames = createFind([])
   const find: Find = (bytes, isLast) => findForms(bytes, isLast)
 
+  function rebuild(): void {
+    const forms = [...new Set([...formsOf.values()].flat())]
+    findForms = createFind(forms)
+    findInNames = createFind(forms.map((form) => form.toLowerCase()))
+  }
+
   function learn(...learnt: readonly Secret[]): void {
-    const before = forms.size
-    for (const form of learnt.flatMap((credential) => buildSecretForms(credential.reveal()))) {
-      forms.add(form)
-    }
-    if (forms.size === before) return
-    findForms = createFind([...forms])
-    findInNames = createFind(Array.from(forms, (form) => form.toLowerCase()))
+    const before = formsOf.size
+    for (const secret of learnt) formsOf.set(secret.reveal(), buildSecretForms(secret.reveal()))
+    if (formsOf.size !== before) rebuild()
   }
 
   learn(...credentials)
   return {
-    learn,
+    learn: (credential) => learn(credential),
+    forget(credential) {
+      if (formsOf.delete(credential.reveal())) rebuild()
+    },
     scanText(text) {
       const bytes = Buffer.from(text)
       const { matches } = find(bytes, true)

@@ -10,7 +10,7 @@ const MODEL = 'gpt-4o'
 /** A pool of credentials a, b, c … with these weights, on a clock that stands still until it is set. */
 function createPool(weights: readonly number[] = [1, 1]) {
   const clock = { now: 0 }
-  const ring = createCredentialRing(() => {})
+  const ring = createCredentialRing({ onNew() {} })
   const names = Array.from('abcdefg').slice(0, weights.length)
   const pool = createCredentialPool(
     weights.map((weight, index) => ({
@@ -274,7 +274,7 @@ describe('what is known of a credential', () => {
 
   it('is told of before anything can be sent', () => {
     const told: string[] = []
-    const ring = createCredentialRing((secret) => told.push(secret.reveal()))
+    const ring = createCredentialRing({ onNew: (secret) => told.push(secret.reveal()) })
     ring.bind(ORIGIN, createSecret('hk-test-a'))
     ring.bind(ORIGIN, createSecret('hk-test-a'))
     expect(told).toEqual(['hk-test-a'])
