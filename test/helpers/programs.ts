@@ -48,13 +48,10 @@ export const isProgram = (name: string): name is Program => name in PROGRAMS
  * The program's path, or undefined when it, or what it needs, is not installed. Under `CI=true` a missing program is an
  * error: a skipped test must not look green there.
  */
-export function findProgram(name: Program): string | undefined {
-  // Debian's own directories first: python3-requests belongs to /usr/bin/python3, whatever else PATH offers.
-  const directories = [
-    '/usr/bin',
-    '/usr/local/bin',
-    ...(process.env['PATH'] ?? '').split(delimiter),
-  ]
+export function findProgram(
+  name: Program,
+  directories: readonly string[] = searchedDirectories(),
+): string | undefined {
   const found = directories
     .map((directory) => join(directory, name))
     .find((path) => existsSync(path) && (LIBRARIES[name]?.isThere(path) ?? true))
@@ -64,4 +61,9 @@ export function findProgram(name: Program): string | undefined {
     )
   }
   return found
+}
+
+/** Debian's own first: python3-requests belongs to /usr/bin/python3, whatever else PATH offers. */
+function searchedDirectories(): readonly string[] {
+  return ['/usr/bin', '/usr/local/bin', ...(process.env['PATH'] ?? '').split(delimiter)]
 }
