@@ -22,6 +22,7 @@ import admin from './routes/admin.ts'
 import billing from './routes/billing.ts'
 import health from './routes/health.ts'
 import type { Services } from './services.ts'
+import { shareOf } from './workers/share.ts'
 
 const BYTES_PER_MIB = 1024 * 1024
 
@@ -31,7 +32,11 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   const logger: FastifyBaseLogger = services.logger
   const isTrusted = (address: string): boolean => policy.current().config.isTrustedProxy(address)
   const servers = createServers({
-    bounds: config,
+    bounds: {
+      ...config,
+      connectionLimit: shareOf(config.connectionLimit, config.workers),
+      connectionLimitPerAddress: shareOf(config.connectionLimitPerAddress, config.workers),
+    },
     isShared: (address) => isLoopback(address) || isTrusted(address),
     onCut: (reason) => metrics.cutConnections.inc({ reason }),
   })
@@ -61,7 +66,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(refuseUnreadable, { headerCountLimit: config.headerCountLimit })
   await app.register(drainRequests, { drain })
   await app.register(health, { drain, limitStore })
-  await app.register(admin, { adminToken: config.adminToken, metrics, refuseToken })
+  await app.register(admin, { ...services, adminToken: config.adminToken, refuseToken })
 
   await app.register(async function clientSurface(surface) {
     await surface.register(loadShedding, { metrics })

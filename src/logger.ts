@@ -8,16 +8,18 @@ interface LoggerSettings {
   readonly scanner: EgressScanner
   /** Where lines go; standard output when absent. */
   readonly destination?: DestinationStream | undefined
+  /** The number of the thread, where there are several. */
+  readonly worker?: number | undefined
 }
 
 /**
  * JSON lines. The first net is that only chosen fields are logged (`request-log.ts`); the second, here, blanks
  * the credential in the finished line: pino's own `redact` knows paths, not texts.
  */
-export function createLogger({ level, scanner, destination }: LoggerSettings): Logger {
+export function createLogger({ level, scanner, destination, worker }: LoggerSettings): Logger {
   const options: LoggerOptions = {
     level,
-    base: null,
+    base: worker === undefined ? null : { worker },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: serializeError },

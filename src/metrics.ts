@@ -72,6 +72,7 @@ export function createMetrics(): Metrics {
     limitStoreReady: new Gauge({
       name: 'keystow_limit_store_ready',
       help: '1 while the limit store answers.',
+      aggregator: 'min',
       registers,
     }),
   }

@@ -1,33 +1,28 @@
 import { closeSync, openSync } from 'node:fs'
-import { isIPv6, type Server } from 'node:net'
 import { isatty } from 'node:tty'
-import { fileURLToPath } from 'node:url'
 
-import { buildApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { parseConfig } from './config/load.ts'
-import { readInputs } from './config/read-inputs.ts'
+import { readServerInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
-import { startReloading } from './reload.ts'
-import type { Secret } from './secret.ts'
-import { createServices, type Services } from './services.ts'
+import { createPrettyStream } from './pretty-stream.ts'
+import type { Running } from './running.ts'
+import { serveAlone } from './serve-alone.ts'
+import { serveWithThreads } from './serve-with-threads.ts'
 import { LedgerFolderError } from './stores/sqlite-ledger/folder.ts'
-import { createUnexpectedErrors } from './unexpected-errors.ts'
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78
 
-const DEFAULT_CONFIG_FILE = fileURLToPath(new URL('../config/keystow.yaml', import.meta.url))
-
 const wasInTerminal = isatty(0) || isatty(1)
-const readNow = () => readInputs(process.env, DEFAULT_CONFIG_FILE)
-const inputs = readNow()
+const readInputs = () => readServerInputs(process.env)
+const inputs = readInputs()
 const files = createSecretFiles()
 const config = readConfig()
 if (process.argv.includes('--check')) {
   process.stdout.write('The configuration is valid.\n')
 } else {
-  await serve(config)
+  await run()
 }
 
 function readConfig(): Config {
@@ -41,49 +36,29 @@ function failConfig(problems: readonly string[]): never {
   process.exit(EXIT_CONFIG)
 }
 
-function startServices(...options: Parameters<typeof createServices>): Services {
+async function run(): Promise<void> {
+  const serve = config.workers === 1 ? serveAlone : serveWithThreads
+  let isStopping = false
+  let running: Running
+  function stop(reason: string, exitCode: number): void {
+    if (isStopping) return
+    isStopping = true
+    void running.stop(reason).then(() => process.exit(exitCode))
+  }
   try {
-    return createServices(...options)
+    running = await serve({
+      config,
+      inputs,
+      files,
+      readInputs,
+      destination: process.stdout.isTTY ? await createPrettyStream() : undefined,
+      tell: (text) => process.stderr.write(text),
+      onUncaughtException: (listener) => process.on('uncaughtException', listener),
+      onStorm: () => stop('too many unexpected errors', 1),
+    })
   } catch (error) {
     if (error instanceof LedgerFolderError) failConfig([`DATA_DIR: ${error.message}`])
     throw error
-  }
-}
-
-async function serve(settings: Config): Promise<void> {
-  const services = startServices(
-    settings,
-    process.stdout.isTTY ? await createPrettyStream() : undefined,
-  )
-  const { logger, drain, policy } = services
-  const app = await buildApp(settings, services)
-  const onGeneratedToken = ({ generatedToken }: Config): void =>
-    printGeneratedToken(generatedToken, baseUrl(settings, app.server.address()))
-  const reloading = startReloading({
-    ...services,
-    readInputs: readNow,
-    inputs,
-    files,
-    onGeneratedToken,
-  })
-
-  async function close(): Promise<void> {
-    reloading.stop()
-    await app.close()
-    await services.close()
-  }
-
-  let isStopping = false
-  function stop(reason: string, exitCode: number): void {
-    isStopping = true
-    logger.info({ reason }, 'draining')
-    void drain
-      .start(policy.current().config.drainTimeoutMs)
-      .then(close)
-      .then(() => {
-        logger.info('stopped')
-        process.exit(exitCode)
-      })
   }
 
   function onStopSignal(signal: NodeJS.Signals): void {
@@ -94,23 +69,10 @@ async function serve(settings: Config): Promise<void> {
   process.on('SIGTERM', onStopSignal)
   process.on('SIGINT', onStopSignal)
   process.on('SIGHUP', (signal) => {
-    if (!hasLostTerminal()) reloading.reload(signal)
-    else if (!isStopping) stop(signal, 0)
+    if (!hasLostTerminal()) running.reload(signal)
+    else stop(signal, 0)
   })
-
-  try {
-    await app.listen({ host: settings.host, port: settings.port })
-  } catch (error) {
-    logger.fatal({ err: error }, `cannot listen on ${settings.host}:${settings.port}`)
-    process.exitCode = 1
-    return close()
-  }
-  const onUnexpectedError = createUnexpectedErrors({
-    ...services,
-    onStorm: () => isStopping || stop('too many unexpected errors', 1),
-  })
-  process.on('uncaughtException', onUnexpectedError)
-  onGeneratedToken(settings)
+  if (!(await running.listen())) process.exitCode = 1
 }
 
 /** SIGHUP also says that the terminal is gone in which somebody ran this, and who would look after it then? */
@@ -121,31 +83,5 @@ function hasLostTerminal(): boolean {
     return false
   } catch {
     return true
-  }
-}
-
-/** Printed to standard error, once: a log line would keep it. */
-function printGeneratedToken(token: Secret | undefined, url: string): void {
-  if (token === undefined) return
-  process.stderr.write(
-    `\nNo clients are configured, so this run has a client token of its own:\n\n` +
-      `  ${token.reveal()}\n\n` +
-      `Use it as the API key with ${url} as the base URL. Set CLIENT_TOKENS to keep one.\n\n`,
-  )
-}
-
-/** With port 0 the system chooses one, which is known once it is listened on. */
-function baseUrl({ host, port }: Config, address: ReturnType<Server['address']>): string {
-  const actual = typeof address === 'object' && address !== null ? address.port : port
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${actual}/v1`
-}
-
-/** pino-pretty is a development dependency: the image, which has no terminal, goes without. */
-async function createPrettyStream() {
-  try {
-    const { default: pretty } = await import('pino-pretty')
-    return pretty({ colorize: true })
-  } catch {
-    return undefined
   }
 }

@@ -8,14 +8,16 @@ import { createLimitStore } from './limits/create-limit-store.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createLivePolicy, type LivePolicy } from './policy/policy.ts'
+import { shareOf } from './workers/share.ts'
 import { type BodyMemory, createBodyMemory } from './proxy/body-memory.ts'
 import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
-import type { LedgerStore } from './stores/ledger-store.ts'
 import type { LimitStore } from './stores/limit-store.ts'
+import { createMemoryLimitStore, type MemoryLimitStore } from './stores/memory-limit-store.ts'
 import { createLedgerStore } from './usage/create-ledger-store.ts'
+import type { ServingLedger } from './workers/ledger-calls.ts'
 
 const BYTES_PER_MIB = 1024 * 1024
 
@@ -27,8 +29,10 @@ export interface Services {
   readonly bodyMemory: BodyMemory
   readonly policy: LivePolicy
   readonly limitStore: LimitStore
-  readonly ledger: LedgerStore
+  readonly ledger: ServingLedger
   readonly metrics: Metrics
+  /** The metrics of the whole process, in Prometheus text. */
+  readonly exposition: () => Promise<string>
   readonly drain: Drain
   /** Knows every credential of the process. */
   readonly scanner: EgressScanner
@@ -36,32 +40,59 @@ export interface Services {
   close(): Promise<void>
 }
 
-/** Makes the services that the settings ask for; lines of the log go to standard output without a destination. */
-export function createServices(config: Config, destination?: DestinationStream): Services {
+/** What services are made with that is not theirs alone. */
+interface Surroundings {
+  /** Where lines of the log go; standard output when absent. */
+  readonly destination?: DestinationStream | undefined
+  /** What the other threads of this process share with it, where there are any. */
+  readonly shared?: SharedServices | undefined
+}
+
+export interface SharedServices {
+  /** The number of this thread. */
+  readonly worker: number
+  readonly counters: MemoryLimitStore
+  readonly ledger: ServingLedger
+  readonly exposition: () => Promise<string>
+}
+
+/** Makes the services that the settings ask for. */
+export function createServices(config: Config, surroundings: Surroundings = {}): Services {
+  const { destination, shared } = surroundings
   const scanner = createEgressScanner([])
   const ring = createCredentialRing({ onNew: scanner.learn, onForgotten: scanner.forget })
   const policy = createLivePolicy(config, ring)
-  const logger = createLogger({ level: config.logLevel, scanner, destination })
+  const logger = createLogger({
+    level: config.logLevel,
+    scanner,
+    destination,
+    worker: shared?.worker,
+  })
   const metrics = createMetrics()
   registerCredentialMetrics(metrics.registry, () => policy.current().families)
-  const ledger = createLedgerStore(
-    { ...config, hasBudgets: false },
-    { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
-  )
-  const limitStore = createLimitStore(config, { logger, metrics })
+  const ledger =
+    shared?.ledger ??
+    createLedgerStore(
+      { ...config, hasBudgets: false },
+      { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
+    )
+  const local = shared?.counters ?? createMemoryLimitStore()
+  const limitStore = createLimitStore(config, { logger, metrics, local })
+  const upstreamConnections = shareOf(config.upstreamConnections, config.workers)
   const dispatcher = createUpstreamClient({
-    connections: config.upstreamConnections,
+    connections: upstreamConnections,
     connectTimeoutMs: config.upstreamConnectTimeoutMs,
     headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
   })
   return {
     logger,
     metrics,
+    exposition: shared?.exposition ?? (() => metrics.registry.metrics()),
     limitStore,
     ledger,
     dispatcher,
     bodyMemory: createBodyMemory(bodyMemoryBytes(config)),
-    places: createUpstreamPlaces(config.upstreamConnections),
+    places: createUpstreamPlaces(upstreamConnections),
     policy,
     scanner,
     drain: createDrain(),
@@ -72,7 +103,7 @@ export function createServices(config: Config, destination?: DestinationStream):
 }
 
 /** One body of the size that is allowed always finds room. */
-function bodyMemoryBytes({ bodyMemoryLimitMb, bodyLimitMb }: Config): number {
+function bodyMemoryBytes({ bodyMemoryLimitMb, bodyLimitMb, workers }: Config): number {
   if (bodyMemoryLimitMb === 0) return 0
-  return Math.max(bodyMemoryLimitMb, 2 * bodyLimitMb) * BYTES_PER_MIB
+  return Math.max(shareOf(bodyMemoryLimitMb, workers), 2 * bodyLimitMb) * BYTES_PER_MIB
 }

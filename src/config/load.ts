@@ -12,6 +12,7 @@ import { type ClientPolicy, policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
 import { readPricing } from './read-pricing.ts'
 import { pinAdminToken, pinRunning } from './restart.ts'
+import type { Secret } from '../secret.ts'
 import { safeStartProblems } from './safe-start.ts'
 import {
   createSecretFiles,
@@ -40,6 +41,8 @@ interface ParseContext {
   readonly files?: SecretFiles
   /** What runs already, if anything: what only a restart can change keeps its value. */
   readonly running?: Config
+  /** The client token to take when none is configured, instead of a new one. */
+  readonly spareToken?: Secret
 }
 
 const configSchema = z.object({ ...settingsShape, ...policyShape })
@@ -55,7 +58,7 @@ const REFUSED_UPSTREAM = 'https://invalid.invalid'
 export function parseConfig(
   env: Environment,
   file?: YamlFile,
-  { files = createSecretFiles(), running }: ParseContext = {},
+  { files = createSecretFiles(), running, spareToken }: ParseContext = {},
 ): ConfigResult {
   const secrets: SecretInput = { env, files, problems: [], notices: [], named: new Set() }
   const { problems, notices, named } = secrets
@@ -67,7 +70,7 @@ export function parseConfig(
   const isTrustedProxy = parseTrustedProxies(parsed.trustProxy, problems)
   checkOrigins(parsed, problems)
 
-  const madeBefore = running?.generatedToken
+  const madeBefore = running?.generatedToken ?? spareToken
   const made = buildClients(env, { ...parsed, madeBefore }, problems)
   const { clients, clientTokens, generatedToken } = made
   const { upstreamUrl: origin, routes, forwardHeaders } = parsed

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
 import { config as loadDotenv } from 'dotenv'
 
@@ -17,6 +18,11 @@ export interface Inputs {
 }
 
 const DOTENV_FILE = '.env'
+const DEFAULT_CONFIG_FILE = fileURLToPath(new URL('../../config/keystow.yaml', import.meta.url))
+
+/** What the server is configured by. */
+export const readServerInputs = (processEnv: Environment): Inputs =>
+  readInputs(processEnv, DEFAULT_CONFIG_FILE)
 
 /** Reads `.env`, which fills in what the environment leaves out, and the YAML file. */
 export function readInputs(processEnv: Environment, defaultFile: string): Inputs {

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+
 import { z } from 'zod'
 
 import { isTimeZone } from '../usage/calendar.ts'
@@ -40,6 +42,17 @@ export const settingsShape = {
     expected: 'a whole number from 0 to 65535',
     meaning: 'Port to listen on.',
   }),
+  workers: z
+    .union([
+      z.literal('auto').transform(() => Math.min(availableParallelism(), 64)),
+      wholeNumber(1, 64),
+    ])
+    .default(1)
+    .register(settingInfo, {
+      env: 'WORKERS',
+      expected: 'a whole number from 1 to 64, or auto',
+      meaning: 'Event loops that serve; `auto` is one for each core this process may use.',
+    }),
   openAccess: flag.default(false).register(settingInfo, {
     env: 'OPEN_ACCESS',
     expected: 'true or false',

@@ -2,12 +2,14 @@ import type { Config } from '../config/config.ts'
 import type { Metrics } from '../metrics.ts'
 import { createFailoverLimitStore } from '../stores/failover-limit-store.ts'
 import type { LimitStore } from '../stores/limit-store.ts'
-import { createMemoryLimitStore } from '../stores/memory-limit-store.ts'
+import type { MemoryLimitStore } from '../stores/memory-limit-store.ts'
 import { createRedisLimitStore } from '../stores/redis-limit-store.ts'
 
 interface Observers {
   readonly logger: LeveledLog
   readonly metrics: Metrics
+  /** Holds alone without Redis, and while Redis is away. */
+  readonly local: MemoryLimitStore
 }
 
 interface LeveledLog {
@@ -18,9 +20,8 @@ interface LeveledLog {
 /** The store that the settings ask for: this process's memory, or Redis with what holds while it is away. */
 export function createLimitStore(
   { redisUrl, redisFailureMode }: Pick<Config, 'redisUrl' | 'redisFailureMode'>,
-  { logger, metrics }: Observers,
+  { logger, metrics, local }: Observers,
 ): LimitStore {
-  const local = createMemoryLimitStore()
   metrics.limitStoreReady.set(redisUrl === undefined ? 1 : 0)
   if (redisUrl === undefined) return local
 

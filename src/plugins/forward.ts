@@ -19,7 +19,6 @@ import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
-import type { LedgerStore } from '../stores/ledger-store.ts'
 import { askForUsage } from '../usage/ask-for-usage.ts'
 import { type Bookkeeping, createBookkeeping } from '../usage/bookkeeping.ts'
 import { createDemandMeter } from '../usage/demand.ts'
@@ -28,6 +27,7 @@ import { createFormDemandMeter } from '../usage/form-demand.ts'
 import type { EntryEnding } from '../usage/ledger-entry.ts'
 import { createMeter, type Meter } from '../usage/meter.ts'
 import { createUsageFrameFilter } from '../usage/usage-frame.ts'
+import type { ServingLedger } from '../workers/ledger-calls.ts'
 import { tokenRedactorOf } from './request-log.ts'
 import { familyConstraint } from './routing.ts'
 
@@ -38,7 +38,7 @@ interface ForwardOptions {
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
-  readonly ledger: LedgerStore
+  readonly ledger: ServingLedger
 }
 
 /** One mount for every family; `@fastify/http-proxy` routes and checks the destination, the exchange does the hop. */

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import { overloaded } from '../limits/overloaded.ts'
 import type { Metrics } from '../metrics.ts'
+import { shareOf } from '../workers/share.ts'
 
 interface InFlightOptions {
   readonly metrics: Metrics
@@ -13,7 +14,8 @@ export default fp(
   async function inFlight(app: FastifyInstance, { metrics }: InFlightOptions) {
     let running = 0
     app.addHook('onRequest', (request, reply, done) => {
-      const limit = request.record.policy.config.inFlightLimit
+      const { inFlightLimit, workers } = request.record.policy.config
+      const limit = shareOf(inFlightLimit, workers)
       if (limit > 0 && running >= limit) {
         metrics.shed.inc({ reason: 'in_flight' })
         return done(overloaded())

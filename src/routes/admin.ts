@@ -14,13 +14,14 @@ interface AdminOptions {
   /** Without it these paths do not exist. */
   readonly adminToken: Secret | undefined
   readonly metrics: Metrics
+  readonly exposition: () => Promise<string>
   readonly refuseToken: RefuseToken
 }
 
 /** What the operator reads, with the admin token as bearer. */
 export default async function admin(
   app: FastifyInstance,
-  { adminToken, metrics, refuseToken }: AdminOptions,
+  { adminToken, metrics, exposition, refuseToken }: AdminOptions,
 ): Promise<void> {
   if (adminToken === undefined) return
   const expected = hashClientToken(adminToken.reveal())
@@ -36,7 +37,7 @@ export default async function admin(
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(metrics.registry.contentType)
-    return metrics.registry.metrics()
+    return exposition()
   })
   app.get('/admin/upstreams', ({ record }) => ({
     upstreams: describeUpstreams(record.policy.families),

@@ -181,13 +181,21 @@ describe('what runs', () => {
         answers.set(answer, (answers.get(answer) ?? 0) + 1)
       }
     }
-    const asking = ['/v1/models', '/suno/feed', '/v1/files'].map(ask)
+    const paths = ['/v1/models', '/suno/feed', '/v1/files']
+    const countOf = (path: string): number =>
+      [...answers].reduce((sum, [key, count]) => (key.startsWith(path) ? sum + count : sum), 0)
+    const asking = paths.map(ask)
     // What opens the paths lets the client use them too: half of a policy would answer 403 on the family's.
     const open = `clients:\n${clientYaml('alice', ', paths: [/suno, /v1]')}openPaths: [/v1/files]\nroutes: { suno: { prefix: /suno } }\n`
     const shut = `clients:\n${clientYaml('alice', ', paths: [/v1]')}`
     for (let round = 0; round < 10; round++) {
       running.write(round % 2 === 0 ? open : shut)
       await running.hangUp(/"reason":"SIGHUP"/)
+      // However slow the machine is, each path is asked under each of them.
+      const asked = paths.map(countOf)
+      await expect
+        .poll(() => paths.every((path, index) => countOf(path) > (asked[index] ?? 0) + 1))
+        .toBe(true)
     }
     over.abort()
     await Promise.all(asking)

@@ -3,6 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { LimitStore } from '../../src/stores/limit-store.ts'
 import { createMemoryLimitStore } from '../../src/stores/memory-limit-store.ts'
 import { createRedisLimitStore } from '../../src/stores/redis-limit-store.ts'
+import { createSharedLimitStore } from '../../src/stores/shared-limit-store.ts'
+import { createSharedMemory, openSharedCounters } from '../../src/workers/shared-counters.ts'
 import { redisServer, startRedis } from '../helpers/redis.ts'
 
 const WINDOW_MS = 60_000
@@ -23,7 +25,16 @@ async function openRedis(): Promise<LimitStore> {
   })
 }
 
-const stores: [string, () => Promise<LimitStore>][] = [['memory', openMemory]]
+function openShared(perKind: number): LimitStore {
+  const shape = { threads: 2, perKind }
+  const counters = openSharedCounters(createSharedMemory(shape), { ...shape, thread: 0 })
+  return createSharedLimitStore(counters, () => performance.now())
+}
+
+const stores: [string, () => Promise<LimitStore>][] = [
+  ['memory', openMemory],
+  ['shared memory', async () => openShared(1000)],
+]
 if (redisServer !== undefined) stores.push(['Redis', openRedis])
 
 afterEach(async () => {
@@ -89,9 +100,14 @@ describe.each(stores)('a limit store in %s', (_name, open) => {
   })
 })
 
-describe('a limit store in memory', () => {
+const bounded: [string, () => LimitStore][] = [
+  ['memory', () => createMemoryLimitStore({ maxWindows: 2 })],
+  ['shared memory', () => openShared(2)],
+]
+
+describe.each(bounded)('a full limit store in %s', (_name, open) => {
   it('forgets no counter to make room for new keys', async () => {
-    const store = createMemoryLimitStore({ maxWindows: 2 })
+    const store = open()
     opened.push(store)
     await store.countRequest('address:a', WINDOW_MS)
     await store.countRequest('address:b', WINDOW_MS)
@@ -101,7 +117,7 @@ describe('a limit store in memory', () => {
   })
 
   it('keeps room for each kind of key', async () => {
-    const store = createMemoryLimitStore({ maxWindows: 2 })
+    const store = open()
     opened.push(store)
     for (let i = 0; i < 10; i++) await store.countRequest(`auth-failures:${i}`, WINDOW_MS)
     expect((await store.countRequest('client:a', WINDOW_MS)).count).toBe(1)

@@ -8,6 +8,7 @@ import { parseConfig } from '../../src/config/load.ts'
 import type { Drain } from '../../src/drain.ts'
 import type { Metrics } from '../../src/metrics.ts'
 import { createServices, type Services } from '../../src/services.ts'
+import type { LedgerStore } from '../../src/stores/ledger-store.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from './test-secrets.ts'
 import { createFolder } from './folder.ts'
 import { keepOutput } from './kept-output.ts'
@@ -22,7 +23,7 @@ export interface Gateway {
   readonly token: string
   readonly drain: Drain
   readonly metrics: Metrics
-  readonly ledger: Services['ledger']
+  readonly ledger: LedgerStore
   /** Everything logged so far, as text. */
   readonly log: () => string
   /** The log lines of requests so far. */
@@ -62,9 +63,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   if (config === undefined) throw new Error(problems.join('\n'))
 
   const log = createLogSink()
-  const made = createServices(config, log.stream)
+  const made = createServices(config, { destination: log.stream })
   const services = { ...made, ...options.replace?.(made) }
   const { drain, metrics, ledger } = services
+  if (!isWhole(ledger)) throw new Error("the ledger is another thread's")
   const app = await buildApp(config, services)
   const origin = await app.listen({ host: config.host, port: config.port })
   const port = Number(new URL(origin).port)
@@ -99,6 +101,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   }
 }
+
+const isWhole = (ledger: Services['ledger']): ledger is LedgerStore => 'entries' in ledger
 
 const headersOf = (init: RequestInit): Record<string, string> =>
   Object.fromEntries(new Headers(init.headers).entries())

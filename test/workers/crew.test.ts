@@ -1,0 +1,43 @@
+import { pino } from 'pino'
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { createMetrics } from '../../src/metrics.ts'
+import { createSqliteLedgerStore } from '../../src/stores/sqlite-ledger/store.ts'
+import { startCrew } from '../../src/workers/crew.ts'
+import { createFolder } from '../helpers/folder.ts'
+
+describe('a worker that dies', () => {
+  it('leaves its requests to the ledger as estimated, and its place to another worker', async () => {
+    const ledger = createSqliteLedgerStore({
+      folder: createFolder(),
+      timeZone: 'UTC',
+      retentionDays: 1,
+      onNotice: () => {},
+    })
+    const trouble: unknown[] = []
+    const crew = startCrew({
+      threads: 1,
+      port: 0,
+      ledger,
+      logger: pino({ level: 'silent' }),
+      metrics: createMetrics(),
+      script: new URL('dying-thread.ts', import.meta.url),
+      onStorm: () => {},
+      onTrouble: (error) => trouble.push(error),
+    })
+    onTestFinished(() => ledger.close())
+    await crew.started
+    await expect.poll(() => trouble, { timeout: 10_000 }).toHaveLength(1)
+
+    const entries: unknown[] = []
+    for await (const entry of ledger.entries({ from: 0, to: Date.now() + 1 })) entries.push(entry)
+    expect(entries).toMatchObject([
+      { id: 'req_left_behind', ending: 'lost', isEstimated: true, outputTokens: 7, costMicros: 12 },
+    ])
+    await expect
+      .poll(async () => (await crew.exposition()).includes('keystow'), { timeout: 10_000 })
+      .toBe(true)
+    await crew.stop('the test is over')
+    expect(trouble).toHaveLength(1)
+  })
+})

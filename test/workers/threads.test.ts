@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+
+import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { type KeystowProcess, listeningPort, startProcess } from '../helpers/process.ts'
+import { startUpstream } from '../helpers/upstream.ts'
+
+const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
+const THREADS = 2
+
+interface CallInit {
+  readonly method?: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+interface Started {
+  readonly keystow: KeystowProcess
+  /** Every call is a connection of its own, so that the kernel gives it to any of the threads. */
+  readonly call: (path?: string, init?: CallInit) => Promise<Response>
+}
+
+async function start(
+  upstream: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Started> {
+  const keystow = startProcess({
+    env: {
+      UPSTREAM_URL: upstream,
+      UPSTREAM_API_KEY: TEST_CREDENTIAL,
+      CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+      ADMIN_TOKEN,
+      PORT: '0',
+      WORKERS: String(THREADS),
+      RATE_LIMIT_PER_MINUTE: '0',
+      CONCURRENCY_LIMIT: '0',
+      ...env,
+    },
+  })
+  const port = await listeningPort(keystow)
+  await keystow.waitFor(/"worker":0,"msg":"Server listening/)
+  await keystow.waitFor(/"worker":1,"msg":"Server listening/)
+  return {
+    keystow,
+    call: (path = '/v1/models', init = {}) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${TEST_TOKEN}`, connection: 'close', ...init.headers },
+      }),
+  }
+}
+
+const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, make))
+
+const statuses = (answers: readonly Response[], status: number): number =>
+  answers.filter((answer) => answer.status === status).length
+
+function workersOf(keystow: KeystowProcess): Set<unknown> {
+  const lines = keystow.stdout().split('\n')
+  const requests = lines.filter((line) => line.includes('"msg":"request"'))
+  return new Set(requests.map((line): unknown => JSON.parse(line).worker))
+}
+
+describe('several workers', () => {
+  it('all serve, on one port', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const { keystow, call } = await start(upstream.origin)
+    await times(64, () => call())
+    expect(workersOf(keystow)).toEqual(new Set([0, 1]))
+  })
+
+  it('count the requests of a client together', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const { keystow, call } = await start(upstream.origin, { RATE_LIMIT_PER_MINUTE: '25' })
+    const answers = await times(80, () => call())
+    expect(statuses(answers, 200)).toBe(25)
+    expect(statuses(answers, 429)).toBe(55)
+    expect(workersOf(keystow).size).toBe(THREADS)
+  })
+
+  it('hold the places of a client together, and free each with the last byte', async () => {
+    const held: (() => void)[] = []
+    let refused = 0
+    /** Whoever has a place keeps it until everybody else was told that there is none. */
+    function endWhenFull(): void {
+      if (held.length === 10 && refused === 20) held.splice(0).forEach((end) => end())
+    }
+    const upstream = await startUpstream((_, response) => {
+      held.push(() => response.end('{}'))
+      endWhenFull()
+    })
+    const { call } = await start(upstream.origin, { CONCURRENCY_LIMIT: '10' })
+    for (const _round of [1, 2, 3]) {
+      refused = 0
+      const answers = await times(30, async () => {
+        const answer = await call()
+        if (answer.status === 429) refused++
+        endWhenFull()
+        await answer.text()
+        return answer
+      })
+      expect(statuses(answers, 200)).toBe(10)
+    }
+  })
+
+  it('answer with the metrics of all of them', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const { call } = await start(upstream.origin)
+    await times(40, () => call())
+    const answer = await call('/metrics', { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+    expect(await answer.text()).toContain('keystow_requests_total{route="v1",status="200"} 40\n')
+  })
+
+  it('drain together, and end with 0', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"a":1}\n\n')
+      setTimeout(() => response.end('data: [DONE]\n\n'), 500)
+    })
+    const { keystow, call } = await start(upstream.origin)
+    const streams = await times(16, () =>
+      call('/v1/chat/completions', { method: 'POST', body: '{}' }),
+    )
+    keystow.child.kill('SIGTERM')
+    const bodies = await Promise.all(streams.map((stream) => stream.text()))
+    expect(bodies.every((body) => body.endsWith('data: [DONE]\n\n'))).toBe(true)
+    expect(await keystow.exited).toBe(0)
+  })
+
+  it('take up new settings together', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const { keystow } = await start(upstream.origin)
+    keystow.child.kill('SIGHUP')
+    await keystow.waitFor(/"worker":0,"reason":"SIGHUP"/)
+    await keystow.waitFor(/"worker":1,"reason":"SIGHUP"/)
+    expect(keystow.child.exitCode).toBeNull()
+  })
+
+  it('are refused a port that another server has', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const { port } = new URL(upstream.origin)
+    const keystow = startProcess({
+      env: {
+        UPSTREAM_API_KEY: TEST_CREDENTIAL,
+        CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+        WORKERS: '2',
+        PORT: port,
+      },
+    })
+    expect(await keystow.exited).toBe(1)
+    expect(keystow.stdout()).toContain('cannot listen on')
+  })
+})
