@@ -194,7 +194,9 @@ describe('what runs', () => {
       // However slow the machine is, each path is asked under each of them.
       const asked = paths.map(countOf)
       await expect
-        .poll(() => paths.every((path, index) => countOf(path) > (asked[index] ?? 0) + 1))
+        .poll(() => paths.every((path, index) => countOf(path) > (asked[index] ?? 0) + 1), {
+          timeout: 20_000,
+        })
         .toBe(true)
     }
     over.abort()

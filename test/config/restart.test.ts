@@ -32,6 +32,7 @@ const OTHER: Readonly<Record<string, string>> = {
   ALLOWED_ORIGINS: 'https://a.example',
   TRUST_PROXY: '10.0.0.0/8',
   LOG_LEVEL: 'warn',
+  WORKERS: '2',
 }
 
 describe('a configuration that is read again', () => {
