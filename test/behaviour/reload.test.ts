@@ -186,8 +186,8 @@ describe('what runs', () => {
       [...answers].reduce((sum, [key, count]) => (key.startsWith(path) ? sum + count : sum), 0)
     const asking = paths.map(ask)
     // What opens the paths lets the client use them too: half of a policy would answer 403 on the family's.
-    const open = `clients:\n${clientYaml('alice', ', paths: [/suno, /v1]')}openPaths: [/v1/files]\nroutes: { suno: { prefix: /suno } }\n`
-    const shut = `clients:\n${clientYaml('alice', ', paths: [/v1]')}`
+    const open = `clients:\n${clientYaml('alice', ', rateLimitPerMinute: 0, paths: [/suno, /v1]')}openPaths: [/v1/files]\nroutes: { suno: { prefix: /suno } }\n`
+    const shut = `clients:\n${clientYaml('alice', ', rateLimitPerMinute: 0, paths: [/v1]')}`
     for (let round = 0; round < 10; round++) {
       running.write(round % 2 === 0 ? open : shut)
       await running.hangUp(/"reason":"SIGHUP"/)
