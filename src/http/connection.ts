@@ -4,8 +4,17 @@ import type { Socket } from 'node:net'
 import type { KeystowError } from '../errors.ts'
 import { writeRawError } from './raw-answer.ts'
 
-/** How long a connection that is being closed is read, so that its client can read the last answer. */
-const LINGER_MS = 5000
+/**
+ * How long a connection that is being closed is read, so that its client can read the last answer: many send all of a
+ * body first, and over a slow line that takes a while.
+ */
+const LINGER_MS = 30_000
+
+/** As long as this without a byte, and it has sent what it will. */
+const LINGER_SILENCE_MS = 5000
+
+/** More than this is no body that somebody meant to send. */
+const MAX_LINGER_BYTES = 256 * 1024 * 1024
 
 /** Requests that wait for the answer to the one before; a client that pipelines more is not waited for. */
 const MAX_WAITING = 16
@@ -58,8 +67,7 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
     isLast = true
     socket.end()
     discardInput(socket)
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
-    socket.once('close', () => clearTimeout(timer))
+    linger(socket)
   }
 
   function start(message: Message): void {
@@ -132,6 +140,23 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
 function canWait({ headers }: IncomingMessage): boolean {
   if (headers['transfer-encoding'] !== undefined) return false
   return Number(headers['content-length'] ?? 0) <= MAX_WAITING_BODY_BYTES
+}
+
+/** Lets a connection that is read for its client's sake go on for a while, and no longer. */
+function linger(socket: Socket): void {
+  const cut = (): void => void socket.destroy()
+  const total = setTimeout(cut, LINGER_MS)
+  const silence = setTimeout(cut, LINGER_SILENCE_MS)
+  let bytes = 0
+  socket.on('data', (chunk: Buffer) => {
+    silence.refresh()
+    bytes += chunk.length
+    if (bytes > MAX_LINGER_BYTES) cut()
+  })
+  socket.once('close', () => {
+    clearTimeout(total)
+    clearTimeout(silence)
+  })
 }
 
 /** Takes the bytes from the HTTP parser and drops them; that the client closes is still seen. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
+
 import { describe, expect, it } from 'vitest'
 
 import { type Gateway, startGateway } from '../helpers/gateway.ts'
@@ -34,6 +37,13 @@ async function sendBlindly(gateway: Gateway, bytes: string): Promise<RawConnecti
   return client
 }
 
+/** A client that does not close when the server has. */
+function connectStubborn(gateway: Gateway): RawConnection {
+  const client = openRaw(gateway)
+  client.socket.allowHalfOpen = true
+  return client
+}
+
 describe('a request refused by its head', () => {
   it.each([
     ['401', rawRequest('POST', '/v1/x', { head: HEAD, body: BODY, token: 'wrong' })],
@@ -58,15 +68,52 @@ describe('a request refused by its head', () => {
     expect(upstream.received).toHaveLength(0)
   })
 
-  it('is not read for ever: who sends on is cut off', async () => {
+  it('is told so though it sends slowly and looks only then', async () => {
     const { gateway } = await start()
     const client = openRaw(gateway)
-    client.send(rawRequest('POST', '/v1/x', { head: 'content-length: 2000000000\r\n' }))
+    client.socket.pause()
+    client.send(rawRequest('POST', '/v1/x', { head: HEAD }))
+    // Longer than a connection on which nothing comes is kept.
+    for (let i = 0; i < 14; i++) {
+      client.send('x'.repeat(64 * 1024))
+      await wait(500)
+    }
+    client.socket.resume()
+    expect((await client.untilClosed()).map(({ status }) => status)).toEqual([413])
+  })
+
+  it('is not read for ever: who sends on is cut off', async () => {
+    const { gateway } = await start()
+    const client = connectStubborn(gateway)
+    client.send(rawRequest('POST', '/v1/x', { head: 'content-length: 20000000000\r\n' }))
     expect((await client.answers(1))[0]?.status).toBe(413)
-    const chunk = Buffer.alloc(64 * 1024, 'x')
-    const timer = setInterval(() => client.socket.write(chunk), 10)
+    const chunk = Buffer.alloc(MIB, 'x')
+    let sent = 0
+    const send = (): void => {
+      if (!client.socket.writable) return
+      sent += chunk.length
+      client.socket.write(chunk, send)
+    }
+    send()
     await new Promise((resolve) => client.socket.once('close', resolve))
-    clearInterval(timer)
+    // Well before its time is up.
+    expect(sent).toBeGreaterThan(200 * MIB)
+    expect(sent).toBeLessThan(400 * MIB)
+  })
+
+  it('is not waited for: who falls silent is cut off', async () => {
+    const { gateway } = await start()
+    const client = connectStubborn(gateway)
+    client.send(rawRequest('POST', '/v1/x', { head: HEAD }))
+    await once(client.socket, 'end')
+    await wait(7000)
+    // That it is gone is seen by what is sent to it: the first is answered with a reset, the next meets it.
+    for (let i = 0; i < 3; i++) {
+      client.send('x')
+      await wait(100)
+    }
+    expect(client.socket.destroyed).toBe(true)
+    expect(client.text()).toMatch(/^HTTP\/1\.1 413 /)
   })
 
   it('is not read for ever either where its body means nothing', async () => {
