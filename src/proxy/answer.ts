@@ -35,6 +35,8 @@ export interface AnswerClocks {
 interface AnswerOptions {
   readonly response: ServerResponse
   readonly isEventStream: boolean
+  /** The answer ends with its head, whatever that says of a body. */
+  readonly isBodiless: boolean
   /** How its family's event streams end, where that is known. */
   readonly streamForm: StreamForm | undefined
   /** The compressions to undo, outermost last. */
@@ -61,6 +63,7 @@ export function startAnswer(options: AnswerOptions): Answer {
   const { response, isEventStream, clocks, encodings } = options
   const writer = createWriter(options)
   const scan = options.scanner.startBody({ isFixedLength: options.isFixedLength })
+  let isStopped = false
   const silence = startSilenceClock({
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
     idleMs: clocks.idleMs,
@@ -123,16 +126,22 @@ export function startAnswer(options: AnswerOptions): Answer {
         })
 
   // A body that cannot be decoded is found out before the head is sent.
-  if (decoder === undefined) start()
+  if (options.isBodiless) start()
+  else if (decoder === undefined) {
+    afterTurn({ isNeeded: () => !isStopped && !response.headersSent, run: () => attempt(start) })
+  }
 
   return {
     write(chunk) {
       silence.touch()
-      return decoder === undefined ? deliver(chunk) : decoder.write(chunk)
+      if (decoder !== undefined) return decoder.write(chunk)
+      start()
+      return deliver(chunk)
     },
     end() {
-      if (decoder === undefined) end()
-      else decoder.end()
+      if (decoder !== undefined) return decoder.end()
+      start()
+      end()
     },
     drained() {
       silence.touch()
@@ -141,11 +150,22 @@ export function startAnswer(options: AnswerOptions): Answer {
     },
     fail: (error) => writer.fail(error),
     stop() {
+      isStopped = true
       silence.stop()
       decoder?.stop()
     },
     leaks: () => scan.hits(),
   }
+}
+
+/**
+ * Behind what came with the head, and behind the end of a connection whose bytes were none: sockets close at the end of
+ * a turn of the loop, later than `setImmediate`.
+ */
+function afterTurn({ isNeeded, run }: { isNeeded: () => boolean; run: () => void }): void {
+  queueMicrotask(() => {
+    if (isNeeded()) setImmediate(() => setImmediate(() => isNeeded() && run()))
+  })
 }
 
 function createWriter({ response, isEventStream, streamForm }: AnswerOptions): AnswerWriter {

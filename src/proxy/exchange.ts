@@ -144,10 +144,12 @@ export function startExchange(options: ExchangeOptions): Exchange {
     const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
     const headers =
       filter === undefined ? safe.headers : withoutHeader(safe.headers, 'content-length')
+    const isBodiless = request.method === 'HEAD' || status === 204 || status === 304
     answer = startAnswer({
       response,
-      encodings: request.method === 'HEAD' ? [] : head.encodings,
+      encodings: isBodiless ? [] : head.encodings,
       isEventStream,
+      isBodiless,
       isFixedLength: headers.includes('content-length'),
       streamForm: status === 200 ? options.streamForm : undefined,
       scanner: options.scanner,
