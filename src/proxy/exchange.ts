@@ -8,6 +8,7 @@ import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
 import { type AnswerTap, typeOf } from './answer-tap.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
+import { type RequestClock, startRequestClock } from './request-clock.ts'
 import {
   readUpstreamHead,
   redactHead,
@@ -84,7 +85,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
   const { request, response } = options
   let controller: Dispatcher.DispatchController | undefined
   let answer: Answer | undefined
-  let firstByteTimer: NodeJS.Timeout | undefined
+  let clock: RequestClock | undefined
   let isHeadSent = false
   let isOver = false
   let bytes = 0
@@ -96,7 +97,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
     if (isOver) return false
     isOver = true
     leavePlace()
-    clearTimeout(firstByteTimer)
+    clock?.stop()
     answer?.stop()
     response.off('close', onClientClose)
     response.off('drain', onDrain)
@@ -168,20 +169,14 @@ export function startExchange(options: ExchangeOptions): Exchange {
     })
   }
 
-  const startFirstByteClock = (): void => {
-    firstByteTimer = setTimeout(
-      () => fail(new KeystowError('upstreamTimeout')),
-      options.clocks.firstByteMs,
-    )
-  }
-
   function send(outbound: OutboundRequest): void {
     const own = ++attempt
     const isStale = (): boolean => isOver || own !== attempt
-    // A slow upload is the client's time: the upstream's begins when it has everything.
-    if (outbound.body === null || Buffer.isBuffer(outbound.body)) startFirstByteClock()
-    else outbound.body.once('end', () => isOver || startFirstByteClock())
-
+    clock = startRequestClock({
+      ...options.clocks,
+      body: outbound.body,
+      onTimeout: () => fail(new KeystowError('upstreamTimeout')),
+    })
     const leave = options.places.take(outbound.origin, () => dispatch(outbound, isStale))
     if (isStale()) leave()
     else leavePlace = leave
@@ -195,12 +190,13 @@ export function startExchange(options: ExchangeOptions): Exchange {
           // It waited for a connection while its client left.
           if (isStale()) return started.abort(CLIENT_LEFT)
           controller = started
+          clock?.started()
           options.tap.sent()
         },
         onResponseStart({ rawHeaders }, status) {
           // 102 and 103 announce an answer; they are not one.
           if (isStale() || status < 200) return
-          clearTimeout(firstByteTimer)
+          clock?.stop()
           begin(status, toRawHeaders(rawHeaders))
         },
         onResponseData(current, chunk) {
@@ -225,7 +221,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
   function sendAgain(next: OutboundRequest): void {
     const refused = controller
     controller = undefined
-    clearTimeout(firstByteTimer)
+    clock?.stop()
     attempt++
     leavePlace()
     // Its connection goes with it: reading the rest of an answer that nobody wants could take for ever.
