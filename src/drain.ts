@@ -14,17 +14,23 @@ export interface Drain {
   start(timeoutMs: number): Promise<void>
 }
 
-/** How long the answers that were ended may take to reach their clients. */
+/** How long the answers that were ended may take to reach their clients, some of which still send. */
 const LAST_WORDS_MS = 250
+
+/** For what is turned away, and for what is ended: another instance, or this one anew, takes it in a moment. */
+export const drainingError = (): KeystowError =>
+  new KeystowError('draining', { headers: { 'retry-after': '1', connection: 'close' } })
 
 export function createDrain(): Drain {
   let running = 0
   let isDraining = false
+  let isTimeUp = false
   let onEmpty = (): void => {}
   const tracked = new Set<EndRunning>()
 
   function endRest(): Promise<void> {
-    for (const endRunning of tracked) endRunning(new KeystowError('draining'))
+    isTimeUp = true
+    for (const endRunning of tracked) endRunning(drainingError())
     return new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))
   }
 
@@ -39,6 +45,8 @@ export function createDrain(): Drain {
     },
     track(endRunning) {
       tracked.add(endRunning)
+      // It was let in before, and held up until now.
+      if (isTimeUp) queueMicrotask(() => tracked.has(endRunning) && endRunning(drainingError()))
       return () => tracked.delete(endRunning)
     },
     async start(timeoutMs) {
@@ -51,7 +59,7 @@ export function createDrain(): Drain {
       })
       const isEmpty = await Promise.race([empty, timeUp])
       clearTimeout(timer)
-      if (!isEmpty) await Promise.race([empty, endRest()])
+      if (!isEmpty) await endRest()
     },
   }
 }

@@ -138,7 +138,8 @@ export const settingsShape = {
   upstreamIdleTimeoutMs: milliseconds(1).default(120_000).register(settingInfo, {
     env: 'UPSTREAM_IDLE_TIMEOUT_MS',
     expected: 'milliseconds, from 1 to a day',
-    meaning: 'How long an answer that has begun may be silent, or an upload not be taken (ms). There is no total.',
+    meaning:
+      'How long an answer that has begun may be silent, or an upload not be taken (ms). There is no total.',
   }),
   upstreamConnections: wholeNumber(1, 100_000).default(10_000).register(settingInfo, {
     env: 'UPSTREAM_CONNECTIONS',

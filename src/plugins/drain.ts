@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http'
+
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import { KeystowError } from '../errors.ts'
-import type { Drain } from '../drain.ts'
+import { type Drain, drainingError } from '../drain.ts'
+import type { KeystowError } from '../errors.ts'
 
 /** Paths that are answered to the end: they say that the process is draining. */
 const ALWAYS_ANSWERED: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
@@ -17,14 +19,20 @@ export default fp(
     app.addHook('onRequest', (request, reply, done) => {
       const path = request.record.target?.path ?? ''
       if (ALWAYS_ANSWERED.has(path)) return done()
-      if (drain.isDraining()) {
-        return done(
-          new KeystowError('draining', { headers: { 'retry-after': '1', connection: 'close' } }),
-        )
-      }
-      reply.raw.once('close', drain.enter())
+      if (drain.isDraining()) return done(drainingError())
+      const leave = drain.enter()
+      const untrack = drain.track((error) => endUpload(request.raw, error))
+      reply.raw.once('close', () => {
+        untrack()
+        leave()
+      })
       return done()
     })
   },
   { name: 'drain', dependencies: ['record'] },
 )
+
+/** Whoever reads the body answers for it; behind it, the exchange is told by itself. */
+function endUpload(message: IncomingMessage, error: KeystowError): void {
+  if (!message.complete && message.listenerCount('error') > 0) message.emit('error', error)
+}
