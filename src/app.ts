@@ -16,6 +16,7 @@ import localhost from './plugins/localhost.ts'
 import pathPolicy from './plugins/path-policy.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import record, { refuseUnreadable } from './plugins/record.ts'
+import { createRawAnswerLog } from './raw-answer-log.ts'
 import requestLog from './plugins/request-log.ts'
 import { createUrlRewriter } from './plugins/routing.ts'
 import admin from './routes/admin.ts'
@@ -39,6 +40,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     },
     isShared: (address) => isLoopback(address) || isTrusted(address),
     onCut: (reason) => metrics.cutConnections.inc({ reason }),
+    onRawAnswer: createRawAnswerLog({ logger, metrics }),
   })
   const app = Fastify({
     loggerInstance: logger,

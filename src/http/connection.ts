@@ -32,12 +32,20 @@ export interface Connection {
   isStalled(now: number, limitMs: number): boolean
 }
 
+/** An error that was answered without a request that could be read. */
+export interface RawAnswer {
+  readonly requestId: string
+  readonly error: KeystowError
+  readonly address: string | undefined
+}
+
 interface ConnectionOptions {
   readonly dispatch: RequestListener
   /** The last request of a connection; its answer closes it. */
   readonly maxRequests: number
   /** Called when a request begins and when none is left. */
   readonly onBusy: (isBusy: boolean) => void
+  readonly onRawAnswer: (answer: RawAnswer) => void
 }
 
 interface Message {
@@ -70,6 +78,12 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
     linger(socket)
   }
 
+  function answerRaw(error: KeystowError): void {
+    const address = socket.remoteAddress
+    const requestId = writeRawError(socket, error)
+    options.onRawAnswer({ requestId, error, address })
+  }
+
   function start(message: Message): void {
     current = message
     message.response.once('close', goOn)
@@ -83,7 +97,7 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
     if (next !== undefined) return start(next)
     options.onBusy(false)
     if (isClosing || socket.destroyed) return
-    if (lastWord !== undefined) writeRawError(socket, lastWord)
+    if (lastWord !== undefined) answerRaw(lastWord)
     if (isLast) close()
   }
 
@@ -99,7 +113,7 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
     else if (message.request.listenerCount('error') > 0 && !socket.readableEnded) {
       message.request.emit('error', error)
     } else {
-      writeRawError(socket, error)
+      answerRaw(error)
       close()
     }
     if (current === undefined) goOn()

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { addressKey, parseAddress } from '../clients/address.ts'
 import { type ErrorName, KeystowError } from '../errors.ts'
 import { overloaded } from '../limits/overloaded.ts'
-import { type Connection, createConnection } from './connection.ts'
+import { type Connection, createConnection, type RawAnswer } from './connection.ts'
 import { createConnectionTable } from './connection-table.ts'
 
 /** What Node's parser refuses, by the code of its error; the rest is a bad request. */
@@ -43,6 +43,8 @@ interface ServerOptions {
   /** Whether the limit for each address leaves this one out: many clients stand behind it. */
   readonly isShared: (address: string) => boolean
   readonly onCut: (reason: CutReason) => void
+  /** Called for each answer that the application does not know of; a connection has one at most. */
+  readonly onRawAnswer: (answer: RawAnswer) => void
 }
 
 /** The HTTP server under the application: what it takes of a request, a connection and an address. */
@@ -104,7 +106,7 @@ export function createServers(options: ServerOptions) {
 function trackConnections(
   server: Server,
   dispatch: RequestListener,
-  { bounds, isShared, onCut }: ServerOptions,
+  { bounds, isShared, onCut, onRawAnswer }: ServerOptions,
 ): (socket: Socket) => Connection {
   const connections = new WeakMap<Socket, Connection>()
   const table = createConnectionTable<Socket>({
@@ -121,6 +123,7 @@ function trackConnections(
       dispatch,
       maxRequests: bounds.requestsPerConnection,
       onBusy: (isBusy) => table.setBusy(socket, isBusy),
+      onRawAnswer,
     })
     connections.set(socket, connection)
     socket.once('close', () => table.remove(socket))

@@ -74,7 +74,7 @@ describe('more connections than CONNECTION_LIMIT', () => {
     expect(running.some(({ socket }) => socket.destroyed)).toBe(false)
 
     running[0]?.socket.destroy()
-    await gateway.waitForLine(() => true)
+    await gateway.waitForLine(({ status }) => status === 499)
     const next = openRaw(gateway)
     next.send(rawRequest('GET', '/nope'))
     expect((await next.answers(1))[0]?.status).toBe(404)
