@@ -10,6 +10,9 @@ const SILENCE_TIMEOUT_MS = 1000
 const CONNECT_TIMEOUT_MS = 1000
 const MAX_RECONNECT_DELAY_MS = 1000
 
+/** How often it is asked for a sign of life: readiness must not wait for a request to find out. */
+const PULSE_INTERVAL_MS = 2000
+
 /** A connection that is made and says nothing is given up after this long. */
 const HANDSHAKE_TIMEOUT_MS = 5000
 
@@ -108,6 +111,11 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
     }
   }
 
+  const pulse = setInterval(() => {
+    if (client.isReady) send((asked) => asked.ping()).catch(() => {})
+  }, PULSE_INTERVAL_MS)
+  pulse.unref()
+
   return {
     isReady: () => client.isReady,
     send,
@@ -121,6 +129,7 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
     },
     async close() {
       isClosed = true
+      clearInterval(pulse)
       clearTimeout(handshake)
       client.destroy()
     },

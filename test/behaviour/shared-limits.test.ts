@@ -106,6 +106,55 @@ describe.skipIf(redisServer === undefined)('a Redis that goes away', () => {
   })
 })
 
+describe.skipIf(redisServer === undefined)('a Redis that hangs', () => {
+  it.each([
+    ['open', 200, undefined],
+    ['closed', 503, 'store_unavailable'],
+  ])('is not waited for with REDIS_FAILURE_MODE=%s', async (mode, status, code) => {
+    const redis = await startRedis()
+    const upstream = await startUpstream(echo)
+    const env = { REDIS_URL: redis.url, REDIS_FAILURE_MODE: mode, RATE_LIMIT_PER_MINUTE: '100' }
+    const gateway = await startGateway({ upstream: upstream.origin, env })
+    await untilReady(gateway, 200)
+    redis.hang()
+    // Well within what a client waits.
+    const signal = AbortSignal.timeout(10_000)
+    const responses = await Promise.all(
+      [1, 2, 3].map(() => gateway.fetch('/v1/models', { signal })),
+    )
+    expect(responses.map((response) => response.status)).toEqual([status, status, status])
+    for (const response of responses) {
+      const body: { error?: { code: string } } = JSON.parse(await response.text())
+      expect(body.error?.code).toBe(code)
+    }
+    expect((await fetch(`${gateway.origin}/readyz`)).status).toBe(503)
+    expect(upstream.received).toHaveLength(mode === 'open' ? 3 : 0)
+
+    redis.goOn()
+    await untilReady(gateway, 200)
+    expect((await gateway.fetch('/v1/models')).status).toBe(200)
+    expect(gateway.log()).toContain('Redis does not answer')
+  })
+})
+
+describe.skipIf(redisServer === undefined)(
+  'a Redis that hangs while nothing is asked of it',
+  () => {
+    it('is noticed by /readyz all the same', async () => {
+      const redis = await startRedis()
+      const gateway = await startGateway({
+        upstream: 'http://127.0.0.1:9',
+        env: { REDIS_URL: redis.url },
+      })
+      await untilReady(gateway, 200)
+      redis.hang()
+      await untilReady(gateway, 503)
+      redis.goOn()
+      await untilReady(gateway, 200)
+    })
+  },
+)
+
 describe('a Redis that is away at start', () => {
   it('does not keep the process from starting', async () => {
     const upstream = await startUpstream(echo)

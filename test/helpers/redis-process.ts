@@ -12,6 +12,9 @@ export interface Redis {
   readonly url: string
   start(): Promise<void>
   stop(): Promise<void>
+  /** Lets it hang, and go on: its connections stay, and nothing is answered. */
+  hang(): void
+  goOn(): void
   /** Sends one command on a connection of its own. */
   command(...args: string[]): Promise<unknown>
 }
@@ -55,6 +58,8 @@ export async function startRedisProcess(): Promise<Redis> {
     url,
     start,
     stop,
+    hang: () => void child?.kill('SIGSTOP'),
+    goOn: () => void child?.kill('SIGCONT'),
     async command(...args) {
       const client = createClient({ url })
       await client.connect()
