@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net'
+
 import { describe, expect, it } from 'vitest'
 
 import { startGateway } from '../helpers/gateway.ts'
-import { startUpstream, type Handler } from '../helpers/upstream.ts'
+import { startServer, startUpstream, type Handler } from '../helpers/upstream.ts'
 
 const BODY = { method: 'POST', headers: { 'content-type': 'application/json' } }
 
@@ -63,17 +65,20 @@ describe('a client that leaves', () => {
   })
 
   it('cancels while its body is still being uploaded', async () => {
-    const upstream = await startUpstream(hang)
-    const gateway = await startGateway({ upstream: upstream.origin })
+    const arrived = Promise.withResolvers<Socket>()
+    const upstream = await startServer((message) => arrived.resolve(message.socket))
+    const gateway = await startGateway({ upstream })
     const socket = gateway.connect()
     socket.write(
       'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\n' +
         `authorization: Bearer ${gateway.token}\r\ncontent-type: multipart/form-data; boundary=x\r\n` +
         'content-length: 1000000\r\n\r\n--x\r\n',
     )
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    const connection = await arrived.promise
+    const closed = new Promise((resolve) => connection.once('close', resolve))
     socket.destroy()
+    await closed
     const line = await gateway.waitForLine(() => true)
-    expect(line).toMatchObject({ status: 499 })
+    expect(line).toMatchObject({ status: 499, ending: 'cancelled' })
   })
 })

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 
 import { type Gateway, startGateway } from '../helpers/gateway.ts'
+import { startRawUpstream } from '../helpers/raw-upstream.ts'
 import { collectSse } from '../helpers/sse.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
@@ -28,6 +29,27 @@ describe('the clocks', () => {
       error: { code: 'upstream_timeout', type: 'server_error' },
     })
     await upstream.received[0]?.closed
+  })
+
+  it('answer 504 when a connection to the upstream is not made in time', async () => {
+    // Takes connections and never answers the TLS handshake.
+    const upstream = await startRawUpstream({ onRequest() {} })
+    const gateway = await startGateway({
+      upstream: upstream.origin.replace('http:', 'https:'),
+      env: { UPSTREAM_CONNECT_TIMEOUT_MS: '300' },
+    })
+    // undici has a clock of 10 s of its own, which is not the one that was set.
+    const signal = AbortSignal.timeout(6000)
+    const response = await gateway.fetch('/v1/chat/completions', { ...STREAM_REQUEST, signal })
+    expect(response.status).toBe(504)
+    expect(await response.json()).toMatchObject({ error: { code: 'upstream_timeout' } })
+    expect(await gateway.waitForLine(() => true)).toMatchObject({
+      status: 504,
+      error: 'upstream_timeout',
+      err: { cause: { code: 'UND_ERR_CONNECT_TIMEOUT' } },
+    })
+    expect(upstream.sockets).toHaveLength(1)
+    await expect.poll(() => upstream.sockets[0]?.closed, { timeout: 5000 }).toBe(true)
   })
 
   it('end a stream that fell silent with an error event', async () => {

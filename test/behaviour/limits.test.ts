@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { Socket } from 'node:net'
 
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import type { LimitStore } from '../../src/stores/limit-store.ts'
 import { startGateway } from '../helpers/gateway.ts'
 import { echo, startUpstream } from '../helpers/upstream.ts'
 
@@ -69,6 +73,35 @@ describe('requests a minute', () => {
   })
 })
 
+/** Node's own channel for answers that were handed to the kernel. */
+const ANSWER_OUT = 'http.server.response.finish'
+
+const isFrom = (message: unknown, port: number): boolean =>
+  typeof message === 'object' &&
+  message !== null &&
+  'socket' in message &&
+  message.socket instanceof Socket &&
+  message.socket.localPort === port
+
+/** Notes when each place is given back for the first time. */
+function watchSlots(store: LimitStore, events: string[]): LimitStore {
+  return {
+    ...store,
+    async takeSlot(limitKey, limit) {
+      const slot = await store.takeSlot(limitKey, limit)
+      if (slot === undefined) return undefined
+      let isFree = false
+      return {
+        release() {
+          if (!isFree) events.push('free')
+          isFree = true
+          slot.release()
+        },
+      }
+    },
+  }
+}
+
 describe('requests in flight', () => {
   const STREAM = {
     method: 'POST',
@@ -102,16 +135,24 @@ describe('requests in flight', () => {
       (response: { socket: { resetAndDestroy(): void } | null }) =>
         response.socket?.resetAndDestroy(),
     ],
-  ])('are free again with the last byte of %s', async (_how, answer) => {
+  ])('are free again before the end of %s is out', async (_how, answer) => {
     const upstream = await startUpstream((_request, response) => answer(response))
+    const events: string[] = []
     const gateway = await startGateway({
       upstream: upstream.origin,
       env: { CONCURRENCY_LIMIT: '1' },
+      replace: ({ limitStore }) => ({ limitStore: watchSlots(limitStore, events) }),
     })
-    for (let i = 0; i < 20; i++) {
+    const onFinish = (message: unknown): void => {
+      if (isFrom(message, gateway.port)) events.push('out')
+    }
+    subscribe(ANSWER_OUT, onFinish)
+    onTestFinished(() => void unsubscribe(ANSWER_OUT, onFinish))
+    for (let i = 0; i < 5; i++) {
       const response = await gateway.fetch('/v1/models')
       await response.text()
       expect(response.status).not.toBe(429)
+      expect(events.splice(0)).toEqual(['free', 'out'])
     }
   })
 
