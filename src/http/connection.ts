@@ -113,7 +113,8 @@ export function createConnection(socket: Socket, options: ConnectionOptions): Co
     else if (message.request.listenerCount('error') > 0 && !socket.readableEnded) {
       message.request.emit('error', error)
     } else {
-      answerRaw(error)
+      // It has a line of its own in the log.
+      writeRawError(socket, error)
       close()
     }
     if (current === undefined) goOn()

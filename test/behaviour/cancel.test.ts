@@ -80,5 +80,6 @@ describe('a client that leaves', () => {
     await closed
     const line = await gateway.waitForLine(() => true)
     expect(line).toMatchObject({ status: 499, ending: 'cancelled' })
+    expect(gateway.requestLines()).toHaveLength(1)
   })
 })

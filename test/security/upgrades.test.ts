@@ -50,7 +50,15 @@ describe('an upgrade', () => {
     client.send(rawRequest('GET', path, { head }) + SMUGGLED)
     const answers = await client.untilClosed()
     expect(answers.map(({ status }) => status)).toEqual([400])
-    expect(answers[0]?.body).toContain('WebSocket is not offered here')
+    expect(JSON.parse(answers[0]?.body ?? '')).toEqual({
+      error: {
+        message: expect.stringContaining('WebSocket is not offered here'),
+        type: 'invalid_request_error',
+        param: null,
+        code: 'bad_request',
+      },
+    })
+    expect(answers[0]?.headers['connection']).toBe('close')
     expect(upstream.received).toHaveLength(0)
   })
 
