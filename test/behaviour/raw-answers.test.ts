@@ -46,12 +46,9 @@ describe('an answer to what is no request', () => {
     const { gateway, client } = await start()
     client.send(`${rawRequest('GET', '/v1/x')}${MARK}\r\n\r\n${MARK}\r\n\r\n`)
     await client.untilClosed()
-    expect(
-      gateway
-        .requestLines()
-        .map(({ status }) => status)
-        .toSorted(),
-    ).toEqual([200, 400])
+    const lines = gateway.requestLines()
+    expect(lines).toHaveLength(2)
+    expect(new Set(lines.map(({ status }) => status))).toEqual(new Set([200, 400]))
   })
 })
 

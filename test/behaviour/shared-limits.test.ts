@@ -149,6 +149,7 @@ describe.skipIf(redisServer === undefined)(
       await untilReady(gateway, 200)
       redis.hang()
       await untilReady(gateway, 503)
+      expect(gateway.log()).toContain('Redis does not answer')
       redis.goOn()
       await untilReady(gateway, 200)
     })
