@@ -8,6 +8,8 @@ type UncaughtExceptionListener = (error: Error, origin: string) => void
 
 export interface RunOptions {
   readonly config: Config
+  /** What the operator should know of it. */
+  readonly notices: readonly string[]
   /** What the configuration was made from. */
   readonly inputs: Inputs
   readonly files: SecretFiles

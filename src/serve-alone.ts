@@ -28,6 +28,7 @@ export async function serveAlone(options: RunOptions): Promise<Running> {
       logger.info('stopped')
     },
     async listen() {
+      for (const notice of options.notices) logger.warn(notice)
       try {
         await serving.app.listen({ host: config.host, port: config.port })
       } catch (error) {

@@ -1,3 +1,4 @@
+import { hasBudgets } from './config/budgets.ts'
 import { describeGeneratedToken } from './generated-token.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
@@ -23,7 +24,7 @@ export async function serveWithThreads(options: RunOptions): Promise<Running> {
   // The threads know; nothing here stands for "away".
   metrics.limitStoreReady.set(1)
   const ledger = createLedgerStore(
-    { ...config, hasBudgets: false },
+    { ...config, hasBudgets: hasBudgets(config) },
     { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
   )
   let crew: Crew | undefined
@@ -41,6 +42,7 @@ export async function serveWithThreads(options: RunOptions): Promise<Running> {
     },
     async listen() {
       const { host, workers: threads, generatedToken } = config
+      for (const notice of options.notices) logger.warn(notice)
       try {
         const port = await findPort(host, config.port)
         const onTrouble = createUnexpectedErrors({ logger, metrics, onStorm })

@@ -1,8 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
-import type { Config } from './config/config.ts'
-import { parseConfig } from './config/load.ts'
+import { parseConfig, type ValidConfig } from './config/load.ts'
 import { readServerInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
 import { createPrettyStream } from './pretty-stream.ts'
@@ -18,17 +17,18 @@ const wasInTerminal = isatty(0) || isatty(1)
 const readInputs = () => readServerInputs(process.env)
 const inputs = readInputs()
 const files = createSecretFiles()
-const config = readConfig()
+const { config, notices } = readConfig()
 if (process.argv.includes('--check')) {
-  process.stdout.write('The configuration is valid.\n')
+  const lines = ['The configuration is valid.', ...notices]
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 } else {
   await run()
 }
 
-function readConfig(): Config {
+function readConfig(): ValidConfig {
   if (inputs.problem !== undefined) failConfig([inputs.problem])
-  const { config: parsed, problems } = parseConfig(inputs.env, inputs.file, { files })
-  return parsed ?? failConfig(problems)
+  const result = parseConfig(inputs.env, inputs.file, { files })
+  return result.config === undefined ? failConfig(result.problems) : result
 }
 
 function failConfig(problems: readonly string[]): never {
@@ -48,6 +48,7 @@ async function run(): Promise<void> {
   try {
     running = await serve({
       config,
+      notices,
       inputs,
       files,
       readInputs,

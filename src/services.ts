@@ -1,6 +1,7 @@
 import type { DestinationStream, Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 
+import { hasBudgets } from './config/budgets.ts'
 import type { Config } from './config/config.ts'
 import { registerCredentialMetrics } from './credential-metrics.ts'
 import { createDrain, type Drain } from './drain.ts'
@@ -73,7 +74,7 @@ export function createServices(config: Config, surroundings: Surroundings = {}):
   const ledger =
     shared?.ledger ??
     createLedgerStore(
-      { ...config, hasBudgets: false },
+      { ...config, hasBudgets: hasBudgets(config) },
       { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
     )
   const local = shared?.counters ?? createMemoryLimitStore()

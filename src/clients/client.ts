@@ -1,3 +1,5 @@
+import type { BudgetCap } from '../usage/budget.ts'
+
 /** Who is calling, as far as policy, limits and the log are concerned. */
 export interface Client {
   /** Stable and loggable. */
@@ -14,6 +16,8 @@ export interface Client {
   readonly rateLimitPerMinute: number
   /** Requests in flight; 0 is no limit. */
   readonly concurrencyLimit: number
+  /** What it may spend, and what all may together; the same list with every request of a policy. */
+  readonly budgets: readonly BudgetCap[]
 }
 
 /** A client that is known by its token. */

@@ -1,6 +1,7 @@
 import { createClientToken, hashClientToken } from '../clients/client-token.ts'
 import type { TokenClient } from '../clients/client.ts'
 import { createSecret, type Secret } from '../secret.ts'
+import { buildBudgets } from './budgets.ts'
 import { isLoopbackHost } from './origin.ts'
 import { CLIENT_ID, type ClientPolicy } from './policy-file.ts'
 import { type Environment, tokenProblem } from './secret-sources.ts'
@@ -60,6 +61,7 @@ function fromPolicy(policy: ClientPolicy, settings: Settings): TokenClient {
     paths: policy.paths,
     rateLimitPerMinute: policy.rateLimitPerMinute ?? settings.rateLimitPerMinute,
     concurrencyLimit: policy.concurrencyLimit ?? settings.concurrencyLimit,
+    budgets: buildBudgets(settings, policy),
     tokenHash: Buffer.from(policy.tokenHash, 'hex'),
   })
 }
@@ -96,6 +98,7 @@ function withToken(id: string, token: string, settings: Settings): TokenClient {
     limitKey: `client:${id}`,
     rateLimitPerMinute,
     concurrencyLimit,
+    budgets: buildBudgets(settings),
     tokenHash,
   })
 }

@@ -2,6 +2,7 @@ import type { IsTrustedProxy } from '../clients/address.ts'
 import type { TokenClient } from '../clients/client.ts'
 import type { FamilyConfig } from '../proxy/family.ts'
 import type { Secret } from '../secret.ts'
+import type { BudgetCap } from '../usage/budget.ts'
 import type { Pricing } from '../usage/pricing.ts'
 import type { Settings } from './settings.ts'
 
@@ -10,6 +11,8 @@ export interface Config extends Omit<Settings, 'trustProxy'> {
   readonly isTrustedProxy: IsTrustedProxy
   readonly adminToken: Secret | undefined
   readonly clients: readonly TokenClient[]
+  /** The caps of every client that has none of its own. */
+  readonly defaultBudgets: readonly BudgetCap[]
   readonly families: readonly FamilyConfig[]
   readonly pricing: Pricing
   /** Path prefixes that are closed by default and that the operator opened. */

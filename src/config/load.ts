@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import { createTrustedProxies, type IsTrustedProxy } from '../clients/address.ts'
 import type { WeightedCredential } from '../proxy/credential-pool.ts'
+import { buildBudgets, unpricedNotices } from './budgets.ts'
 import { buildClients } from './clients.ts'
 import type { Config } from './config.ts'
 import { readCredentialList, readCredentials } from './credentials.ts'
@@ -25,15 +26,17 @@ import { settingInfo } from './setting-kinds.ts'
 import { settingsShape } from './settings.ts'
 import { parseYaml, type YamlFile } from './yaml-file.ts'
 
+export interface ValidConfig {
+  readonly config: Config
+  /** What is wrong and was got round, and what may not be meant. */
+  readonly notices: readonly string[]
+  /** Variables that differ from what runs, and change only with a restart. */
+  readonly needsRestart: readonly string[]
+  readonly problems?: never
+}
+
 export type ConfigResult =
-  | {
-      readonly config: Config
-      /** What is wrong and was got round. */
-      readonly notices: readonly string[]
-      /** Variables that differ from what runs, and change only with a restart. */
-      readonly needsRestart: readonly string[]
-      readonly problems?: never
-    }
+  | ValidConfig
   | { readonly config?: never; readonly problems: readonly string[] }
 
 interface ParseContext {
@@ -78,15 +81,24 @@ export function parseConfig(
   const keySetting = keySettingOf(env)
   problems.push(...mixUpProblems({ clients, clientTokens, adminToken, families, keySetting }))
   const pricing = running?.pricing ?? readPricing(parsed.pricingFile, problems)
+  const defaultBudgets = buildBudgets(parsed)
   const hasTokens = clients.length > 0 || problems.some(isAboutClients)
   problems.push(...safeStartProblems({ settings: parsed, hasTokens }))
   if (problems.length > 0) return { problems }
 
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
-  const resolved = { isTrustedProxy, adminToken, clients, generatedToken, families, pricing }
+  const resolved = {
+    isTrustedProxy,
+    adminToken,
+    clients,
+    generatedToken,
+    families,
+    pricing,
+    defaultBudgets,
+  }
   return {
     config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }),
-    notices,
+    notices: [...notices, ...unpricedNotices(clients, pricing)],
     needsRestart: isNew ? [...needsRestart, 'ADMIN_TOKEN'] : needsRestart,
   }
 }

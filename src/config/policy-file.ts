@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { money, quota } from './budget-settings.ts'
 import { canHoldCredential, isForwardable } from '../proxy/outbound-headers.ts'
 
 const PATH_PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+$/
@@ -60,6 +61,10 @@ export const clientSchema = z.strictObject(
     paths: pathPrefixes.optional(),
     rateLimitPerMinute: limit.optional(),
     concurrencyLimit: limit.optional(),
+    budgetPerDay: money.optional(),
+    budgetPerMonth: money.optional(),
+    quotaPerDay: quota.optional(),
+    quotaPerMonth: quota.optional(),
   },
   { error: 'write the settings of a client: { id: my-app, tokenHash: … }' },
 )

@@ -4,6 +4,7 @@ import { z } from 'zod'
 
 import { isTimeZone } from '../usage/calendar.ts'
 import { boundsShape } from './bounds.ts'
+import { budgetsShape } from './budget-settings.ts'
 import { isRedisUrl } from './origin.ts'
 import { milliseconds, settingInfo, wholeNumber } from './setting-kinds.ts'
 
@@ -73,6 +74,7 @@ export const settingsShape = {
     expected: 'a whole number from 0 (no limit) to 100000',
     meaning: 'Requests in flight for each client; `0` is no limit.',
   }),
+  ...budgetsShape,
   authFailureLimitPerMinute: wholeNumber(1, 1_000_000).default(20).register(settingInfo, {
     env: 'AUTH_FAILURE_LIMIT_PER_MINUTE',
     expected: 'a whole number from 1 to 1000000',

@@ -7,6 +7,8 @@ export interface AnswerTap {
   sent(): void
   /** The answer begins: returns what takes bytes out of it, if anything does. */
   begin(head: AnsweredHead): StreamFilter | undefined
+  /** Asked after every event of a stream that passed whether the next one may; absent when all may. */
+  readonly mayGoOn: (() => boolean) | undefined
   /** The next bytes of body that may pass, decoded. */
   write(bytes: Buffer): void
 }

@@ -4,6 +4,7 @@ import { KeystowError } from '../errors.ts'
 import { type AnswerWriter, createOpaqueWriter } from './answer-writer.ts'
 import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts'
 import type { EgressScanner } from './egress-scan.ts'
+import { createEventGate } from './event-gate.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
 import { startSilenceClock } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
@@ -19,6 +20,8 @@ export interface Answer {
   fail(error: KeystowError): void
   /** The client has read what was written. */
   drained(): void
+  /** What was held back may go on. */
+  resume(): void
   /** Nothing more is to be done, whatever still comes. */
   stop(): void
   /** How many credentials were replaced. */
@@ -48,6 +51,8 @@ interface AnswerOptions {
   readonly tap: (bytes: Buffer) => void
   /** Takes out what was asked for by Keystow alone. */
   readonly filter: StreamFilter | undefined
+  /** Of an event stream: whether the next event may pass; absent when all may. */
+  readonly mayGoOn: (() => boolean) | undefined
   readonly clocks: AnswerClocks
   /** The head must go out now: the body follows, or what is needed to tell that it can. */
   onStart(): void
@@ -64,10 +69,12 @@ export function startAnswer(options: AnswerOptions): Answer {
   const writer = createWriter(options)
   const scan = options.scanner.startBody({ isFixedLength: options.isFixedLength })
   let isStopped = false
+  const gate =
+    options.mayGoOn === undefined ? undefined : createEventGate({ pass, mayGoOn: options.mayGoOn })
   const silence = startSilenceClock({
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
     idleMs: clocks.idleMs,
-    isPaused: () => response.writableNeedDrain,
+    isPaused: () => response.writableNeedDrain || gate?.isHeld() === true,
     onBeat: () => attempt(() => response.headersSent && writer.beat()),
     onIdle: () => options.onBroken(new KeystowError('upstreamTimeout')),
   })
@@ -82,7 +89,8 @@ export function startAnswer(options: AnswerOptions): Answer {
   }
 
   function deliver(chunk: Buffer): boolean {
-    return pass(scan.write(chunk))
+    const bytes = scan.write(chunk)
+    return gate === undefined ? pass(bytes) : gate.write(bytes)
   }
 
   function pass(bytes: Buffer): boolean {
@@ -93,7 +101,17 @@ export function startAnswer(options: AnswerOptions): Answer {
   }
 
   function end(): void {
-    pass(scan.end())
+    const last = scan.end()
+    if (gate === undefined) {
+      pass(last)
+      finish()
+    } else {
+      gate.write(last)
+      gate.end(finish)
+    }
+  }
+
+  function finish(): void {
     const held = options.filter?.end()
     if (held !== undefined && held.length > 0) writer.write(held)
     options.onEnd(writer.end())
@@ -125,6 +143,11 @@ export function startAnswer(options: AnswerOptions): Answer {
           onError: (cause) => options.onBroken(new KeystowError('upstreamUnavailable', { cause })),
         })
 
+  function goOn(): void {
+    if (decoder === undefined) options.onReady()
+    else decoder.resume()
+  }
+
   // A body that cannot be decoded is found out before the head is sent.
   if (options.isBodiless) start()
   else if (decoder === undefined) {
@@ -145,8 +168,12 @@ export function startAnswer(options: AnswerOptions): Answer {
     },
     drained() {
       silence.touch()
-      if (decoder === undefined) options.onReady()
-      else decoder.resume()
+      if (gate?.isHeld() !== true) goOn()
+    },
+    resume() {
+      silence.touch()
+      attempt(() => gate?.resume())
+      if (gate?.isHeld() !== true && !response.writableNeedDrain) goOn()
     },
     fail: (error) => writer.fail(error),
     stop() {

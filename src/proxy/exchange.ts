@@ -40,7 +40,7 @@ export interface ExchangeClocks extends AnswerClocks {
 /** How an exchange ended: `aborted` is an upstream that broke off, `cancelled` a client that left. */
 export type ExchangeEnding = 'completed' | 'aborted' | 'cancelled'
 
-interface ExchangeOptions {
+export interface ExchangeOptions {
   readonly dispatcher: Dispatcher
   readonly places: UpstreamPlaces
   readonly request: OutboundRequest
@@ -72,6 +72,8 @@ interface ExchangeOptions {
 export interface Exchange {
   /** Ends it as if the upstream had failed with this error. */
   readonly end: (error: KeystowError) => void
+  /** What `mayGoOn` held back may pass. */
+  readonly resume: () => void
 }
 
 const CLIENT_LEFT = new Error('the client left')
@@ -156,6 +158,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
       scanner: options.scanner,
       tap: (bytes) => options.tap.write(bytes),
       filter,
+      mayGoOn: isEventStream ? options.tap.mayGoOn : undefined,
       clocks: options.clocks,
       onStart() {
         isHeadSent = true
@@ -229,15 +232,16 @@ export function startExchange(options: ExchangeOptions): Exchange {
     send(next)
   }
 
+  const running: Exchange = { end: fail, resume: () => isOver || answer?.resume() }
   // It left while it was found out what it may do, and its close event has passed.
   if (response.destroyed) {
     queueMicrotask(onClientClose)
-    return { end: fail }
+    return running
   }
   response.once('close', onClientClose)
   response.on('drain', onDrain)
   send(request)
-  return { end: fail }
+  return running
 }
 
 /** undici's type also knows other dispatchers' headers; an Agent's are a flat list of buffers. */

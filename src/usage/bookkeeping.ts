@@ -1,10 +1,15 @@
+import { KeystowError } from '../errors.ts'
 import type { LedgerStore } from '../stores/ledger-store.ts'
+import { type Account, openAccount } from './account.ts'
 import type { Reservation } from './budget.ts'
+import { type CostOutlook, createCostOutlook, FREE_OUTLOOK } from './cost-outlook.ts'
 import type { DemandMeter } from './demand.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { EntryEnding, LedgerEntry } from './ledger-entry.ts'
 import type { Meter } from './meter.ts'
 import { costOf } from './price.ts'
 import type { Pricing } from './pricing.ts'
+import { reservationAmounts } from './reservation-amounts.ts'
 import { NO_USAGE } from './usage.ts'
 
 /** How a request ended, as far as its record tells. */
@@ -13,39 +18,54 @@ type Ending = Pick<
   'status' | 'firstByteMs' | 'durationMs' | 'bytes' | 'upstreamRequestId'
 > & { readonly ending: EntryEnding }
 
-/** The one entry of a request in the ledger. */
+/** The one entry of a request in the ledger, and what it may spend. */
 export interface Bookkeeping {
-  /** Before the call: from now on a process that dies leaves an entry. */
+  /**
+   * Before the call: from now on a process that dies leaves an entry. Throws the error that the client is to get when
+   * its budget does not allow the call.
+   */
   open(): Promise<void>
   /** The call goes out. */
   sent(): void
-  /** After it, however it ended. */
+  /**
+   * To be asked after every event of a stream: whether the next one may follow, or waits for `onResume` or
+   * `onExhausted`. Absent when there is no budget that it could spend.
+   */
+  readonly mayGoOn: (() => boolean) | undefined
+  /** After it, however it ended; only the first word on it counts. */
   settle(ending: Ending): Promise<void>
 }
 
 interface BookkeepingOptions {
-  readonly ledger: Pick<LedgerStore, 'open' | 'settle'>
+  readonly ledger: Pick<LedgerStore, 'open' | 'grow' | 'settle'>
   readonly pricing: Pricing
   readonly meter: Meter
   readonly demand: DemandMeter
-  readonly request: Pick<Reservation, 'id' | 'clientId' | 'path'> & {
+  readonly request: Pick<Reservation, 'id' | 'clientId' | 'path' | 'caps'> & {
     /** `performance.now()` when it began. */
     readonly startedAt: number
-    readonly model: string | undefined
+    readonly endpoint: Endpoint
     readonly family: string
+    readonly fields: { readonly model?: string; readonly stream?: boolean; readonly n?: number }
   }
+  /** The stream may go on. */
+  readonly onResume: () => void
+  /** The stream is to end with this error; at most once, and not after `settle`. */
+  readonly onExhausted: (error: KeystowError) => void
 }
 
-const NO_CAPS: Reservation['caps'] = Object.freeze([])
-
 export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
-  const { ledger, pricing, meter, demand } = options
-  const { id, clientId, path, startedAt, model, family } = options.request
+  const { ledger, pricing, meter, demand, request } = options
+  const { id, clientId, path, caps, startedAt, fields, family } = request
   const at = Math.round(performance.timeOrigin + startedAt)
   const { currency } = pricing
+  const hasMoneyCap = caps.some(({ unit }) => unit === 'money')
+  const outlook = hasMoneyCap ? readOutlook(options) : FREE_OUTLOOK
+  let account: Account | undefined
   let isSent = false
+  let isSettled = false
 
-  const nameModel = (): string => model ?? demand.read().formModel ?? ''
+  const nameModel = (): string => fields.model ?? demand.read().formModel ?? ''
 
   function read(isWhole: boolean) {
     if (!isSent) return { ...NO_USAGE, costMicros: 0, isEstimated: false }
@@ -58,26 +78,44 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
 
   return {
     async open() {
-      await ledger.open({
-        id,
-        at,
-        clientId,
-        path,
-        currency,
-        model: nameModel(),
-        caps: NO_CAPS,
-        minimumMicros: 0,
-        wantedMicros: 0,
-        estimate: () => read(false),
-      })
+      const amounts = reservationAmounts(outlook)
+      const named = { id, at, clientId, path, currency, model: nameModel(), caps }
+      const reservation = { ...named, ...amounts, estimate: () => read(false) }
+      // What has no cap is granted without a word that could be waited for.
+      if (caps.length === 0) await ledger.open(reservation)
+      else account = await openAccount({ ...options, ...outlook, store: ledger, reservation })
     },
     sent() {
       isSent = true
     },
-    settle({ ending, ...facts }) {
+    mayGoOn: hasMoneyCap
+      ? () => account?.spend(outlook.costAfter(meter.outputTokens())) ?? true
+      : undefined,
+    async settle({ ending, ...facts }) {
+      if (isSettled) return
+      isSettled = true
       const used = read(ending === 'completed')
       const named = { id, at, clientId, path, currency, model: nameModel() }
-      return ledger.settle({ ...facts, ...named, ...used, ending: isSent ? ending : 'refused' })
+      const entry = { ...facts, ...named, ...used, ending: isSent ? ending : ('refused' as const) }
+      await (account ?? ledger).settle(entry)
     },
   }
+}
+
+/** Throws when nobody can tell what the call would cost. */
+function readOutlook({ pricing, demand, request }: BookkeepingOptions): CostOutlook {
+  const { endpoint, family, fields } = request
+  if (endpoint === 'free') return FREE_OUTLOOK
+  const asked = demand.read()
+  const model = fields.model ?? asked.formModel
+  const price = pricing.find(model ?? family, asked)
+  if (price !== undefined) return createCostOutlook({ endpoint, demand: asked, price, fields })
+  const what =
+    model === undefined
+      ? 'A request that names no model'
+      : `The model ${JSON.stringify(model.slice(0, 100))}`
+  throw new KeystowError('notAllowed', {
+    message: `${what} has no price at this server, so a client with a budget may not use it. Its operator can add it to the price table.`,
+    param: 'model',
+  })
 }

@@ -1,0 +1,87 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+import { KeystowError } from '../errors.ts'
+import { bodyKind } from '../policy/body-kind.ts'
+import { checkModel } from '../policy/client-policy.ts'
+import { type InboundBody, readInboundBody } from '../policy/inbound-body.ts'
+import type { BodyMemory } from '../proxy/body-memory.ts'
+import type { Client } from '../clients/client.ts'
+import type { Family } from '../proxy/family.ts'
+import type { Target } from '../policy/request-target.ts'
+import { askForUsage } from '../usage/ask-for-usage.ts'
+import { createDemandMeter, type DemandMeter } from '../usage/demand.ts'
+import { type Endpoint, findEndpoint } from '../usage/endpoint.ts'
+import { createFormDemandMeter } from '../usage/form-demand.ts'
+import { createMeter, type Meter } from '../usage/meter.ts'
+
+/** A request that may be forwarded, and what is known of it. */
+export interface Call {
+  readonly client: Client
+  readonly target: Target
+  readonly family: Family
+  readonly endpoint: Endpoint
+  readonly fields: InboundBody['fields']
+  readonly content: InboundBody['content']
+  /** Of the content, in bytes, where it is known. */
+  readonly length: number | undefined
+  /** It can be sent again. */
+  readonly isWhole: boolean
+  /** The usage of a stream was asked for by Keystow alone. */
+  readonly isUsageAdded: boolean
+  readonly demand: DemandMeter
+  readonly meter: Meter
+}
+
+/** Reads what policy and the ledger need of a request; throws when its client may not have it. */
+export async function readCall(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  memory: BodyMemory,
+): Promise<Call> {
+  const { record, raw } = request
+  const { target, client } = record
+  const family = target?.family
+  if (target === undefined || family === undefined || client === undefined) {
+    throw new Error('a request was routed to a family without a target or a client')
+  }
+  const endpoint = findEndpoint(request.method, { path: target.path, family: family.name })
+  const contentType = raw.headers['content-type'] ?? ''
+  const isForm = bodyKind(contentType) === 'parts'
+  const demand = isForm ? createFormDemandMeter(endpoint, contentType) : createDemandMeter(endpoint)
+  const body = await readInboundBody(raw, reply.raw, {
+    demand,
+    memory,
+    limitBytes: record.policy.bodyLimitBytes,
+    isModelChecked: mustKnowModel(client),
+  })
+  const { model, stream } = body.fields
+  if (model !== undefined) record.model = model
+  if (stream !== undefined) record.isStream = stream
+  if (!isRead(request.method)) checkModel(client, target, model)
+
+  const { fields } = body
+  const outgoing = withUsage(body, endpoint)
+  const isWhole = outgoing.content === null || Buffer.isBuffer(outgoing.content)
+  const asked = demand.read()
+  const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
+  return { client, target, family, endpoint, fields, ...outgoing, isWhole, demand, meter }
+}
+
+/** Who may use some models only, or may spend so much, sends no body whose model is not known before. */
+const mustKnowModel = ({ models, budgets }: Client): boolean =>
+  models !== undefined || budgets.some(({ unit }) => unit === 'money')
+
+const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
+
+type Outgoing = Pick<Call, 'content' | 'length' | 'isUsageAdded'>
+
+/** The body to send: a stream of talk is asked for its usage. */
+function withUsage({ content, length, fields, layout }: InboundBody, endpoint: Endpoint): Outgoing {
+  const isTalk = endpoint === 'chat' || endpoint === 'completions'
+  const isAsked = isTalk && fields.stream === true && layout !== undefined
+  if (!isAsked || !Buffer.isBuffer(content)) return { content, length, isUsageAdded: false }
+  const asking = askForUsage(content, layout)
+  if (typeof asking === 'string') throw new KeystowError('invalidBody', { message: asking })
+  const { content: asked, isAdded: isUsageAdded } = asking
+  return { content: asked, length: asked.length, isUsageAdded }
+}

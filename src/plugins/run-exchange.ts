@@ -1,0 +1,155 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+
+import type { Drain } from '../drain.ts'
+import type { Metrics } from '../metrics.ts'
+import type { AnswerTap } from '../proxy/answer-tap.ts'
+import type { CredentialTurns } from '../proxy/credential-turns.ts'
+import type { EgressScanner } from '../proxy/egress-scan.ts'
+import {
+  type Exchange,
+  type ExchangeEnding,
+  type ExchangeOptions,
+  type OutboundRequest,
+  startExchange,
+} from '../proxy/exchange.ts'
+import { hasBody } from '../proxy/request-body.ts'
+import { findStreamForm } from '../proxy/stream-form.ts'
+import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
+import { CLIENT_LEFT_STATUS } from '../request-record.ts'
+import type { Bookkeeping } from '../usage/bookkeeping.ts'
+import type { Meter } from '../usage/meter.ts'
+import { createUsageFrameFilter } from '../usage/usage-frame.ts'
+import { tokenRedactorOf } from './request-log.ts'
+
+export interface ExchangeParts {
+  readonly dispatcher: Dispatcher
+  readonly places: UpstreamPlaces
+  readonly drain: Drain
+  readonly scanner: EgressScanner
+  readonly metrics: Metrics
+  readonly turns: CredentialTurns
+  /** The request as it goes out with the current credential. */
+  readonly buildOutbound: () => OutboundRequest
+  readonly meter: Meter
+  readonly books: Bookkeeping
+  /** The usage of a stream was asked for by Keystow alone. */
+  readonly isUsageAdded: boolean
+  /** Is told of the exchange once it runs. */
+  readonly link: { running?: Exchange }
+}
+
+/** Resolves once the answer is in the exchange's hands, and rejects with what Fastify is to answer instead. */
+export function runExchange(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: ExchangeParts,
+): Promise<void> {
+  const { dispatcher, places, drain, scanner, turns, buildOutbound, link } = parts
+  const { record } = request
+  const settle = createSettling(request, parts)
+  return new Promise((resolve, reject) => {
+    let untrack = (): void => {}
+    function takeOver(): void {
+      reply.hijack()
+      resolve()
+    }
+    function end(ending: ExchangeEnding, status: number): void {
+      untrack()
+      turns.end()
+      settle(ending, status)
+    }
+    const running = startExchange({
+      dispatcher,
+      places,
+      scanner,
+      clocks: record.policy.clocks,
+      tap: createTap(parts),
+      headerCountLimit: record.policy.config.upstreamHeaderCountLimit,
+      request: buildOutbound(),
+      response: reply.raw,
+      streamForm: findStreamForm(record.target?.path ?? ''),
+      ...createObservers(request, parts),
+      onHead(head) {
+        if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
+        if (head.isEventStream) record.isStream = true
+        // A connection cannot be used again while the client still sends a body that nobody reads.
+        if (!request.raw.complete && hasBody(request.raw)) reply.header('connection', 'close')
+        takeOver()
+        return flatten(reply.getHeaders())
+      },
+      onRefused(error) {
+        end('aborted', error.status)
+        reject(error)
+      },
+      onEnded(ending, bytes, error) {
+        record.ending = ending
+        record.bytes = bytes
+        if (error !== undefined) record.error = error
+        end(ending, ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode)
+        // Before the client has the end, so that its next request finds the place free.
+        record.slot?.release()
+        if (!reply.sent) takeOver()
+      },
+    })
+    link.running = running
+    untrack = drain.track(running.end)
+  })
+}
+
+/** Nobody waits for it: the ledger keeps it in its turn. */
+function createSettling({ record, log }: FastifyRequest, { books }: ExchangeParts) {
+  return function settle(ending: ExchangeEnding, status: number): void {
+    const { firstByteAt, startedAt, bytes, upstreamRequestId } = record
+    const firstByteMs = firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt)
+    const durationMs = Math.round(performance.now() - startedAt)
+    books
+      .settle({ ending, status, firstByteMs, durationMs, bytes, upstreamRequestId })
+      .catch((err: unknown) => log.error({ err, requestId: record.id }, 'not in the ledger'))
+  }
+}
+
+function createTap({ books, meter, isUsageAdded }: ExchangeParts): AnswerTap {
+  return {
+    mayGoOn: books.mayGoOn,
+    sent: () => books.sent(),
+    begin(head) {
+      meter.begin(head)
+      const isHidden = isUsageAdded && head.isEventStream && head.status === 200
+      return isHidden ? createUsageFrameFilter() : undefined
+    },
+    write: (bytes) => meter.write(bytes),
+  }
+}
+
+type Observers = Pick<ExchangeOptions, 'onAnswer' | 'onUnanswered' | 'onLeak' | 'onFirstByte'>
+
+function createObservers(request: FastifyRequest, parts: ExchangeParts): Observers {
+  const { record, log } = request
+  const { turns, buildOutbound, metrics } = parts
+  /** The request's own line names only the credential that was used last. */
+  const sendAgain = (status?: number): OutboundRequest => {
+    const { id: requestId, credential } = record
+    log.warn({ requestId, credential, status }, 'refused: sent again with another key')
+    return buildOutbound()
+  }
+  return {
+    onAnswer: (status, rawHeaders) =>
+      turns.answered(status, rawHeaders) ? sendAgain(status) : undefined,
+    onUnanswered: (error) => (turns.failed(error) ? sendAgain() : undefined),
+    onLeak(count) {
+      metrics.redactions.inc(count)
+      const path = tokenRedactorOf(request).path(record.target?.path ?? '')
+      log.error({ alarm: 'credential_in_answer', requestId: record.id, path, count })
+    },
+    onFirstByte() {
+      record.firstByteAt = performance.now()
+    },
+  }
+}
+
+function flatten(headers: ReturnType<FastifyReply['getHeaders']>): string[] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [name, String(value)],
+  )
+}
