@@ -19,6 +19,7 @@ import {
   jsonRequestsTls,
   warmUp,
 } from './scenarios/processor-time.ts'
+import { hasWorkers, measureTwoWorkers } from './scenarios/workers.ts'
 import { largeBodies, leavingClients, liveStreams } from './scenarios/what-users-feel.ts'
 
 /** At which all contenders are compared; the others only show how the cost of two of them grows. */
@@ -74,7 +75,9 @@ async function measureFresh(measurement: Measurement, options: FullOptions): Pro
     if (count === COMPARED_STREAMS) continue
     await alternateFresh(measurement, heldStreams(count, 1), { stage, contenders: growing })
   }
-  if (contenders.includes(keystow)) await measureHeap(measurement, stage)
+  if (!contenders.includes(keystow)) return
+  await measureHeap(measurement, stage)
+  if (hasWorkers) measurement.figures.add(keystow.id, await measureTwoWorkers(stage))
 }
 
 async function measureHeap(measurement: Measurement, stage: Stage): Promise<void> {

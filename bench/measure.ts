@@ -17,7 +17,14 @@ export interface Measurement {
 
 export const createMeasurement = (): Measurement => ({ figures: createFigures(), failures: [] })
 
+const MS_PER_MINUTE = 60_000
+
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+function sayRound({ name, rounds }: Scenario, round: number): void {
+  const minutes = (performance.now() / MS_PER_MINUTE).toFixed(1).padStart(4)
+  say(`${minutes} min  ${name}, round ${round + 1} of ${rounds}`)
+}
 
 /** Runs the scenario once for each that is there, and so on for every round: what changes, changes for all. */
 export async function alternate(
@@ -27,7 +34,7 @@ export async function alternate(
 ): Promise<void> {
   const failed = new Set<ContenderId>()
   for (let round = 0; round < scenario.rounds; round++) {
-    say(`${scenario.name}, round ${round + 1} of ${scenario.rounds}`)
+    sayRound(scenario, round)
     for (const target of rotate(targets, round)) {
       if (failed.has(target.id)) continue
       try {
@@ -47,7 +54,7 @@ export async function alternateFresh(
   { stage, contenders }: { readonly stage: Stage; readonly contenders: readonly Contender[] },
 ): Promise<void> {
   for (let round = 0; round < scenario.rounds; round++) {
-    say(`${scenario.name}, round ${round + 1} of ${scenario.rounds}`)
+    sayRound(scenario, round)
     for (const contender of rotate(contenders, round)) {
       const target = await startOrReport(measurement, stage, contender)
       if (target === undefined) continue

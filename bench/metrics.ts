@@ -26,6 +26,7 @@ const SINGLE = [
   'silentMb',
   'silentP99Ms',
   'heapBackMb',
+  'twoWorkersTimes',
 ] as const
 
 /** Everything that is measured, by name and unit. */

@@ -15,7 +15,15 @@ const LASTS_MS = 6000
 
 const LOADS = {
   json: { mode: 'json', conns: 32, ms: LASTS_MS },
-  events: { mode: 'stream', conns: 500, pace: 20, events: ENDLESS, ms: LASTS_MS },
+  events: {
+    mode: 'stream',
+    conns: 500,
+    pace: 20,
+    events: ENDLESS,
+    wait: 800,
+    warm: 1200,
+    ms: LASTS_MS,
+  },
 } as const satisfies Record<string, LoadPlan>
 
 /** Where a warm Keystow spends its processor time, under each load. */

@@ -8,7 +8,7 @@ import type { Stage } from './rig/stage.ts'
 import { smokeLoads } from './scenarios/processor-time.ts'
 import { judge, type RecordedRatios, type Verdict } from './verdict.ts'
 
-const ROUNDS = 5
+const ROUNDS = 4
 /** Once more before it is called slower: a neighbour's noise passes, a regression stays. */
 const FURTHER_ROUNDS = 3
 

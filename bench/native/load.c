@@ -1,8 +1,8 @@
 // The load of the benchmark: one thread, epoll, no library; keeps its own time small beside what it measures.
 //
 //   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered
-//   load stream port=P conns=N events=N pace=MS [again=1]      each connection reads a stream; again: and the next one
-//               [stall=1] [leave=ID]                           stops reading after an event; leaves in turn, 5 ms apart
+//   load stream port=P conns=N events=N pace=MS [wait=MS]      each connection reads a stream, as upstream.c explains
+//               [again=1] [stall=1] [leave=ID]                 and the next; only one event; leaves in turn, 5 ms apart
 //   load idle   port=P conns=N                                 connects and sends nothing
 //
 // with  warm=MS  before what counts, once all are open: `begin` is printed then
@@ -15,8 +15,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include "common.h"
@@ -28,12 +26,12 @@ enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
 #define OPEN_WITHIN_NS 60000000000ull
 
 enum state { CLOSED, CONNECTING, ASKING, HEAD, BODY, STALLED };
-enum phase { OPENING, WARMING, COUNTING };
+enum { OPENING, WARMING, COUNTING };
 
 struct conn {
   enum state state;
   int fd;
-  bool was_open, was_used;
+  bool was_open, was_used;   // Counted as open; answered on at least once.
   size_t sent, tail_length;
   long seen;                 // Events of this stream.
   char *tail;                // The head so far, or the end of what was read of the body.
@@ -41,8 +39,7 @@ struct conn {
   uint64_t asked_at, event_at;
 };
 
-static int epoll_fd;
-static enum phase phase;
+static int epoll_fd, phase;
 static struct conn *all;
 static long started, opened, alive, answers, event_count, errors, reconnects, closed_by_peer, left;
 static char first_error[128];
@@ -68,6 +65,13 @@ static void fail(struct conn *c, const char *what) {
   if (is_json && errors < MAX_ERRORS) start(c);
 }
 
+// A server may close a connection that it has answered on; that is no error of the next request.
+static void reconnect(struct conn *c) {
+  reconnects++;
+  shut(c);
+  start(c);
+}
+
 static void mark_open(struct conn *c) {
   if (!c->was_open) c->was_open = true, opened++;
 }
@@ -79,7 +83,7 @@ static void ask(struct conn *c) {
   while (c->sent < request_length) {
     ssize_t n = write(c->fd, request + c->sent, request_length - c->sent);
     if (n < 0 && errno == EAGAIN) return watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
-    if (n < 0) return fail(c, strerror(errno));
+    if (n < 0) return c->was_used ? reconnect(c) : fail(c, strerror(errno));
     c->sent += n;
   }
   if (c->sent > HEAD_BYTES) watch(c, EPOLL_CTL_MOD, EPOLLIN);
@@ -172,11 +176,7 @@ static void receive(struct conn *c) {
   if (n <= 0) {
     const char *why = n < 0 ? strerror(errno) : "closed before the end";
     if (c->state == STALLED) return closed_by_peer++, shut(c);
-    // A server may close a connection that it has answered on; that is no error of the next request.
-    if (c->state != HEAD || c->tail_length > 0 || !c->was_used) return fail(c, why);
-    reconnects++;
-    shut(c);
-    return start(c);
+    return c->state == HEAD && c->tail_length == 0 && c->was_used ? reconnect(c) : fail(c, why);
   }
   if (c->state == STALLED) return;
   char *to = in + c->tail_length + n;

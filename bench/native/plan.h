@@ -9,7 +9,7 @@
 
 enum { MAX_PIDS = 64, LEAVE_DIGITS = 6 };
 
-static long port, conns, warm, ms, body, events, pace, again, stall, leave, upstream, pids[MAX_PIDS];
+static long port, conns, warm, ms, body, events, pace, wait_ms, again, stall, leave, upstream, pids[MAX_PIDS];
 static bool is_json, is_idle;
 static char *request;
 static size_t request_length, leave_at;
@@ -17,7 +17,8 @@ static size_t request_length, leave_at;
 static void parse_arguments(int argc, char **argv) {
   static const struct { const char *name; long *value; } options[] = {
     {"port", &port}, {"conns", &conns}, {"warm", &warm}, {"ms", &ms}, {"body", &body}, {"events", &events},
-    {"pace", &pace}, {"again", &again}, {"stall", &stall}, {"leave", &leave}, {"upstream", &upstream}};
+    {"pace", &pace}, {"wait", &wait_ms}, {"again", &again}, {"stall", &stall}, {"leave", &leave},
+    {"upstream", &upstream}};
   is_json = argc > 1 && !strcmp(argv[1], "json");
   is_idle = argc > 1 && !strcmp(argv[1], "idle");
   for (int i = 2; i < argc; i++) {
@@ -35,10 +36,10 @@ static void prepare_request(void) {
   memset(filling, 'A', body);
   filling[body] = 0;
   if (leave) sprintf(who, "\"leave\":%ld,", leave);
-  int length = asprintf(&text, "{\"model\":\"bench\",\"stream\":%s,%s\"events\":%ld,\"pace\":%ld,"
+  int length = asprintf(&text, "{\"model\":\"bench\",\"stream\":%s,%s\"events\":%ld,\"pace\":%ld,\"wait\":%ld,"
     "\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"},"
     "{\"role\":\"user\",\"content\":\"What does a proxy do that holds a key? %s\"}]}",
-    is_json ? "false" : "true", who, events, pace, filling);
+    is_json ? "false" : "true", who, events, pace, wait_ms, filling);
   request_length = asprintf(&request, "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n"
     "authorization: Bearer ks-bench-client\r\ncontent-type: application/json\r\naccept: application/json\r\n"
     "user-agent: OpenAI/JS 7.57.0\r\nx-stainless-lang: js\r\ncontent-length: %d\r\n\r\n%s", length, text);

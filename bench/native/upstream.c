@@ -3,9 +3,9 @@
 //   upstream [CERTIFICATE KEY]   listens on a free port of 127.0.0.1 and says which; speaks TLS with a certificate
 //
 // A request's body is its plan. Without `"stream":true` the answer is one chat completion of about 600 bytes; with it,
-// `"events":N` chunks, one each `"pace":MS` (at most 2000; 0: as fast as they are read). With `"leave":ID` the moment
-// at which the client's leaving is seen is printed: `left ID NANOSECOND`. It is no server for anything else: a request
-// has a content-length, and the next one waits for its answer.
+// `"events":N` chunks, the first at once, and `"wait":MS` later one each `"pace":MS` (at most 2000 each; pace 0: as
+// fast as they are read). With `"leave":ID` the moment at which the client's leaving is seen is printed: `left ID
+// NANOSECOND`. It is no server for anything else: a request has a content-length, and the next waits for its answer.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -144,8 +144,7 @@ static void answer(struct conn *c) {
     return;
   }
   long pace_ms = plan_number(c, "\"pace\":", 10);
-  c->pace_ticks = pace_ms * 1000 / TICK_US;
-  if (c->pace_ticks > MAX_TICKS) c->pace_ticks = MAX_TICKS;
+  c->pace_ticks = to_ticks(pace_ms);
   c->events_left = plan_number(c, "\"events\":", 1) - 1;
   c->leave_id = plan_number(c, "\"leave\":", -1);
   put(c, STREAM_HEAD, strlen(STREAM_HEAD));
@@ -159,7 +158,7 @@ static void answer(struct conn *c) {
     // Streams that began together go on spread over their pace, as those of many users would.
     phase += 0.6180339887;
     phase -= (long)phase;
-    set_timer(&c->timer, phase * c->pace_ticks);
+    set_timer(&c->timer, to_ticks(plan_number(c, "\"wait\":", 0)) + phase * c->pace_ticks);
   }
   flush_out(c);
 }

@@ -23,6 +23,11 @@ static inline void set_wheel_period(long ns) {
   timerfd_settime(wheel_fd, 0, &period, NULL);
 }
 
+static inline uint64_t to_ticks(long ms) {
+  uint64_t ticks = ms * 1000 / TICK_US;
+  return ticks < MAX_TICKS ? ticks : MAX_TICKS;
+}
+
 static void clear_timer(struct timer *t) {
   if (!t->link) return;
   if ((*t->link = t->next)) t->next->link = t->link;

@@ -94,6 +94,7 @@ const MEMORY: readonly Column[] = [
   { title: 'kB a stream, 4,000 open', metrics: ['heldKb4000'], digits: 1, hasSpread: true },
   { title: 'start → first answer, ms', metrics: ['startMs'], digits: 0, hasSpread: true },
   { title: 'heap kept after 8,000 streams, MB', metrics: ['heapBackMb'], digits: 1 },
+  { title: 'two workers carry, × one', metrics: ['twoWorkersTimes'], digits: 2 },
 ]
 
 const BAD: readonly Column[] = [

@@ -14,19 +14,22 @@ export interface Column {
 
 const NONE = '–'
 
-/** A Markdown table, a row for each contender that has a value for one of the columns. */
+/** A Markdown table of what was measured: a row for each contender, and a column, that has a value at all. */
 export function renderTable(
   table: FigureTable,
   ids: readonly ContenderId[],
   columns: readonly Column[],
 ): string {
+  const isShown = ({ metrics }: Column): boolean =>
+    ids.some((id) => metrics.some((metric) => spreadOf(table, id, metric) !== undefined))
+  const shown = columns.filter(isShown)
   const rows = ids.flatMap((id) => {
-    const cells = columns.map((column) => showCell(table, id, column))
+    const cells = shown.map((column) => showCell(table, id, column))
     if (cells.every((cell) => cell === NONE)) return []
     return [`| ${id === 'keystow' ? `**${LABELS[id]}**` : LABELS[id]} | ${cells.join(' | ')} |`]
   })
-  const head = `| | ${columns.map(({ title }) => title).join(' | ')} |`
-  return [head, `|---|${'---:|'.repeat(columns.length)}`, ...rows].join('\n')
+  const head = `| | ${shown.map(({ title }) => title).join(' | ')} |`
+  return [head, `|---|${'---:|'.repeat(shown.length)}`, ...rows].join('\n')
 }
 
 function showCell(table: FigureTable, id: ContenderId, column: Column): string {

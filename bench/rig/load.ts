@@ -44,6 +44,7 @@ export interface LoadPlan {
   readonly body?: number
   readonly events?: number
   readonly pace?: number
+  readonly wait?: number
   readonly again?: 1
   readonly stall?: 1
   readonly leave?: number

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Contender, ContenderId } from '../contenders/contender.ts'
 import { startChild, stopChild } from './child.ts'
 import { type LoadPlan, type LoadResult, type RunningLoad, startLoad } from './load.ts'
-import { memoryKb, processTree } from './memory.ts'
+import { memoryKb, processTree } from './process.ts'
 import { buildNative } from './native.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
@@ -26,6 +26,8 @@ export interface Target {
   readonly startMs: number
   readonly child: ChildProcess | undefined
   readonly upstream: Upstream
+  /** It and its children. */
+  pids(): number[]
   memoryKb(): number
   startLoad(plan: LoadPlan): RunningLoad
   /** Loads it, and does not take an answer that is none. */
@@ -71,6 +73,7 @@ export async function createStage(node: string): Promise<Stage> {
       startLoad(plan, { port, pids: pids(), upstreamPid: about.upstream.pid }, loadPlace)
     return {
       ...about,
+      pids,
       memoryKb: () => memoryKb(pids()),
       startLoad: start,
       load: async (plan) => demandNoError(await start(plan).result),

@@ -2,7 +2,7 @@ import type { LoadPlan } from '../rig/load.ts'
 import { demandNoError, type Target } from '../rig/stage.ts'
 import { ENDLESS, type Scenario, sleep, toMs } from './scenario.ts'
 
-const LASTS_MS = 3000
+const LASTS_MS = 2500
 const LOOK_EVERY_MS = 500
 const KB_PER_MB = 1000
 

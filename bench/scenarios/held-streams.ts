@@ -8,6 +8,8 @@ import { ENDLESS, type Scenario, sleep } from './scenario.ts'
 const EVENTS_A_SECOND = 8000
 const HELD_MS = 3000
 const MS_PER_SECOND = 1000
+/** Until every connection that ended is closed on both sides. */
+const SETTLES_MS = 5000
 const BYTES_PER_MB = 1_000_000
 
 /** Memory and processor time of so many streams that stand open; wants a process that has done nothing else. */
@@ -38,7 +40,9 @@ async function hold(target: Target, count: number): Promise<Held> {
     conns: count,
     events: ENDLESS,
     pace: (count * MS_PER_SECOND) / EVENTS_A_SECOND,
-    warm: 1000,
+    // Nothing is sent while they are opened.
+    wait: 1500,
+    warm: 2500,
     ms: HELD_MS,
   })
   await load.begun
@@ -57,7 +61,7 @@ export const heapAfterStreams: Scenario = {
     await target.load({ mode: 'json', conns: 16, ms: 500 })
     const before = await readHeap(target)
     await hold(target, 8000)
-    await sleep(1000)
+    await sleep(SETTLES_MS)
     return { heapBackMb: ((await readHeap(target)) - before) / BYTES_PER_MB }
   },
 }

@@ -9,7 +9,7 @@ export const liveStreams = (rounds: number): Scenario => ({
   name: '200 streams that come and go',
   rounds,
   async run(target) {
-    const { added, first, gap } = await target.load({ ...LIVE, warm: 1000, ms: 3000 })
+    const { added, first, gap } = await target.load({ ...LIVE, warm: 1000, ms: 2500 })
     return {
       addedP50Ms: toMs(added.p50),
       addedP99Ms: toMs(added.p99),
@@ -76,7 +76,7 @@ export const largeBodies = (rounds: number): Scenario => ({
   async run(target) {
     const others = target.startLoad({ mode: 'stream', conns: 200, events: ENDLESS, pace: 50 })
     await others.begun
-    await target.load({ mode: 'json', conns: 1, body: LARGE_BODY_BYTES, ms: 2000 })
+    await target.load({ mode: 'json', conns: 1, body: LARGE_BODY_BYTES, ms: 1500 })
     const { added } = demandNoError(await others.stop())
     return { bodyMaxMs: toMs(added.max) }
   },

@@ -27,6 +27,17 @@ export function memoryKb(pids: readonly number[]): number {
   return sum
 }
 
+/** Jiffies are hundredths of a second on every Linux that Node runs on (USER_HZ). */
+const JIFFY_US = 10_000
+
+/** Processor time that one process has used. */
+export function cpuUs(pid: number): number {
+  const stat = readProc(`${pid}/stat`) ?? ''
+  // Behind the name in parentheses: user and system time are the 12th and 13th.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * JIFFY_US
+}
+
 function readProc(path: string): string | undefined {
   try {
     return readFileSync(`/proc/${path}`, 'utf8')
