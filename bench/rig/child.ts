@@ -26,10 +26,12 @@ interface ChildOptions {
 const running = new Set<ChildProcess>()
 
 /** Whatever way the harness ends, nothing that it started stays behind. */
-process.on('exit', () => {
-  for (const child of running) kill(child, 'SIGKILL')
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+export function endChildrenWithProcess(): void {
+  process.once('exit', () => {
+    for (const child of running) kill(child, 'SIGKILL')
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+}
 
 /** Starts a program on a core, with nothing in its environment but what is given. */
 export function startChild(command: readonly string[], options: ChildOptions): ChildProcess {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { Contender, ContenderId } from '../contenders/contender.ts'
-import { startChild, stopChild } from './child.ts'
+import { endChildrenWithProcess, startChild, stopChild } from './child.ts'
 import { type LoadPlan, type LoadResult, type RunningLoad, startLoad } from './load.ts'
 import { memoryKb, processTree } from './process.ts'
 import { buildNative } from './native.ts'
@@ -49,12 +49,12 @@ export interface Stage {
   start(contender: Contender, options?: StartOptions): Promise<Target>
   /** The upstream without anything before it. */
   direct(): Target
-  close(): void
 }
 
 /** Compiles the programs, starts the upstreams, and starts contenders in front of them when it is asked to. */
 export async function createStage(node: string): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'keystow-bench-'))
+  endChildrenWithProcess()
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const native = buildNative(folder)
   const { certificate } = native
@@ -111,9 +111,6 @@ export async function createStage(node: string): Promise<Stage> {
       await waitUntilServed(port, child, log)
       const startMs = performance.now() - startedAt
       return target({ id: contender.id, startMs, child, upstream }, port)
-    },
-    close() {
-      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 
-import { startChild } from './child.ts'
+import { startChild, stopChild } from './child.ts'
 
 /** The benchmark's upstream, running. */
 export interface Upstream {
@@ -10,6 +10,7 @@ export interface Upstream {
   readonly caFile: string | undefined
   /** At which nanosecond of the monotonic clock it saw a stream's client leave; kept until it is asked. */
   takeLeft(id: number): number | undefined
+  stop(): Promise<void>
 }
 
 interface UpstreamOptions {
@@ -37,6 +38,7 @@ export async function startUpstream(options: UpstreamOptions): Promise<Upstream>
       left.delete(id)
       return ns
     },
+    stop: () => stopChild(child),
   }
 }
 

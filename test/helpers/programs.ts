@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path'
 
 /** System programs some tests run for real, and the Debian package that brings each. */
 export const PROGRAMS = {
+  cc: 'gcc',
   chromium: 'chromium',
   curl: 'curl',
   go: 'golang-go',

@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { request } from 'node:https'
+
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+
+import { type LoadPlan, type LoadResult, startLoad } from '../../bench/rig/load.ts'
+import { buildNative, type NativePrograms } from '../../bench/rig/native.ts'
+import { startUpstream, type Upstream } from '../../bench/rig/upstream.ts'
+import { createFolder } from '../helpers/folder.ts'
+import { portOf } from '../helpers/port.ts'
+import { findProgram } from '../helpers/programs.ts'
+
+const CORE = 1
+
+describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', () => {
+  let native: NativePrograms
+  let upstream: Upstream
+  const folder = createFolder()
+
+  beforeAll(async () => {
+    native = buildNative(folder)
+    upstream = await startUpstream({ program: native.upstream, core: CORE, folder })
+  })
+  afterAll(() => upstream.stop())
+
+  const load = (plan: LoadPlan, port = upstream.port): Promise<LoadResult> =>
+    startLoad(
+      plan,
+      { port, pids: [upstream.pid], upstreamPid: upstream.pid },
+      { program: native.load, core: CORE, folder },
+    ).result
+
+  it('count answers, and the processor time that they took', async () => {
+    const result = await load({ mode: 'json', conns: 4, ms: 200 })
+    expect(result).toMatchObject({ errors: 0, opened: 4, alive: 4 })
+    expect(result.answers).toBeGreaterThan(0)
+    expect(result.latency.count).toBe(result.answers)
+    expect(result.cpuUs).toBeGreaterThan(0)
+  })
+
+  it('read every event of every stream, each with its age', async () => {
+    const result = await load({ mode: 'stream', conns: 20, events: 8, pace: 10, wait: 300 })
+    expect(result).toMatchObject({ errors: 0, answers: 20, events: 20 * 7, alive: 0 })
+    expect(result.added.count).toBe(20 * 7)
+    expect(result.added.p50).toBeGreaterThan(0)
+  })
+
+  it('read a flood to its end', async () => {
+    const result = await load({ mode: 'stream', conns: 2, events: 50_000, pace: 0 })
+    expect(result).toMatchObject({ errors: 0, answers: 2 })
+  })
+
+  it('send bodies that are larger than any buffer', async () => {
+    const result = await load({ mode: 'json', conns: 1, body: 5_000_000, ms: 100 })
+    expect(result.errors).toBe(0)
+  })
+
+  it('know when each client left, and when that was seen', async () => {
+    const plan = { mode: 'stream', conns: 10, events: 1000, pace: 50, leave: 100_000 } as const
+    const { left } = await load({ ...plan, ms: 1000 })
+    expect(left).toHaveLength(10)
+    const seen = left.map(([id, ns]) => (upstream.takeLeft(id) ?? 0) - ns)
+    expect(seen.filter((ns) => ns <= 0)).toEqual([])
+  })
+
+  it('speak TLS where OpenSSL is there', async ({ skip }) => {
+    const { certificate, upstream: program } = native
+    if (certificate === undefined) return skip('no OpenSSL to compile with (Debian: libssl-dev)')
+    const secure = await startUpstream({ program, certificate, core: CORE, folder })
+    onTestFinished(() => secure.stop())
+    const ca = readFileSync(certificate.cert)
+    const asked = request({ host: '127.0.0.1', port: secure.port, ca }).end()
+    const [answer] = await once(asked, 'response')
+    expect(answer).toMatchObject({ statusCode: 200 })
+    return undefined
+  })
+
+  describe('behind a proxy that', () => {
+    async function startProxy(answer: RequestListener): Promise<number> {
+      const server = createServer(answer).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      return portOf(server)
+    }
+
+    const stream = { mode: 'stream', conns: 1, events: 5, pace: 10, ms: 200 } as const
+
+    it('refuses, report its status', async () => {
+      const port = await startProxy((_request, response) => void response.writeHead(429).end())
+      const result = await load(stream, port)
+      expect(result).toMatchObject({ errors: 1, error: 'HTTP/1.1 429 Too Many Requests' })
+    })
+
+    it('ends a stream too early, report that events are missing', async () => {
+      const port = await startProxy((_request, response) => {
+        response.write('data: {"f":"fp_0000000000000000001"}\n\n')
+        setTimeout(() => response.end(), 50)
+      })
+      expect(await load(stream, port)).toMatchObject({
+        errors: 1,
+        error: 'a stream that lacks events',
+      })
+    })
+
+    it('breaks off, report that', async () => {
+      const port = await startProxy((_request, response) => {
+        response.write('data: {"f":"fp_0000000000000000001"}\n\n', () => response.destroy())
+      })
+      const { errors, error } = await load(stream, port)
+      expect({ errors, error }).toEqual({ errors: 1, error: 'closed before the end' })
+    })
+  })
+})

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+
+import { createFigures, type FigureTable, spreadOf } from '../../bench/figures.ts'
+import { replaceSection } from '../../bench/report/files.ts'
+import { drawPlot } from '../../bench/report/plot.ts'
+import { detailedSection, readmeSection, smokeSection } from '../../bench/report/sections.ts'
+
+const TABLE: FigureTable = {
+  direct: { addedP50Ms: [0.02], addedP99Ms: [0.1] },
+  nginx: { jsonCpuUs: [13, 12, 15], eventCpuUs: [10], addedP50Ms: [0.05], addedP99Ms: [0.2] },
+  keystow: { jsonCpuUs: [40, 36, 42], eventCpuUs: [16], heldKb4000: [33] },
+}
+
+/** The cells of each row, by its first cell. */
+const rowsOf = (markdown: string): Map<string, string[]> =>
+  new Map(
+    markdown
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .map(([, first = '', ...cells]) => [first, cells.slice(0, -1)]),
+  )
+
+describe('createFigures', () => {
+  it('keeps every value, and shows the least, the middle and the most', () => {
+    const figures = createFigures()
+    for (const value of [3, 1, 2]) figures.add('nginx', { startMs: value })
+    expect(figures.table).toEqual({ nginx: { startMs: [3, 1, 2] } })
+    expect(spreadOf(figures.table, 'nginx', 'startMs')).toEqual({ min: 1, median: 2, max: 3 })
+    expect(spreadOf(figures.table, 'caddy', 'startMs')).toBeUndefined()
+  })
+})
+
+describe('the tables', () => {
+  it('have a row for whoever was measured, and a dash for what was not', () => {
+    const rows = rowsOf(readmeSection(TABLE, 'en'))
+    expect([...rows.keys()]).toEqual(['', '---', 'direct', 'nginx', '**Keystow**'])
+    expect(rows.get('nginx')).toEqual(['13.0', '10.0', '–', '0.05 / 0.20'])
+    expect(rows.get('**Keystow**')).toEqual(['40.0', '16.0', '33', '–'])
+  })
+
+  it('have the same figures in both languages', () => {
+    const [english, chinese] = [readmeSection(TABLE, 'en'), readmeSection(TABLE, 'zh')]
+    expect([...rowsOf(chinese)].slice(2)).toEqual([...rowsOf(english)].slice(2))
+  })
+
+  it('show the spread in detail', () => {
+    const text = detailedSection(TABLE, ['two cores'])
+    expect(text).toContain('- two cores')
+    expect(text).toContain('| nginx | 13.0 (12.0–15.0) | 10.0 |')
+    expect(rowsOf(text).get('Keystow')).toEqual(['3.00', '1.60', '–', '–'])
+  })
+
+  it('set a smoke run beside what is recorded', () => {
+    const rows = rowsOf(smokeSection(TABLE, { nginx: { jsonCpuUs: 2.5, eventCpuUs: 1.5 } }, 'en'))
+    expect(rows.get('Keystow ÷ nginx (recorded)')).toEqual(['3.00 (2.50)', '1.60 (1.50)'])
+  })
+})
+
+describe('drawPlot', () => {
+  it('draws a bar for each figure that there is', () => {
+    const svg = drawPlot(TABLE)
+    expect(svg.match(/<rect /g)).toHaveLength(5)
+    expect(svg.match(/class="bar own"/g)).toHaveLength(3)
+    expect(svg).toContain('prefers-color-scheme: dark')
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/)
+  })
+})
+
+describe('replaceSection', () => {
+  const text = 'a\n<!-- bench:smoke -->\nold\n<!-- /bench:smoke -->\nz\n'
+
+  it('changes what stands between the markers, and nothing else', () => {
+    const once = replaceSection(text, 'smoke', 'new $& one')
+    expect(once).toBe(text.replace('old', () => 'new $& one'))
+    expect(replaceSection(once, 'smoke', 'old')).toBe(text)
+  })
+
+  it('says so when there are no markers', () => {
+    expect(() => replaceSection(text, 'full', 'new')).toThrow('bench:full')
+  })
+})

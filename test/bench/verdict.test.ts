@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+
+import type { FigureTable } from '../../bench/figures.ts'
+import { judge, type RecordedRatios, recordRatios } from '../../bench/verdict.ts'
+
+const RECORDED: RecordedRatios = {
+  nginx: { jsonCpuUs: 3, eventCpuUs: 1.6 },
+  'http-proxy': { jsonCpuUs: 0.6, eventCpuUs: 0.8 },
+}
+
+/** Three rounds of each, as they were recorded. */
+const SAME: FigureTable = {
+  nginx: { jsonCpuUs: [10, 11, 14], eventCpuUs: [10, 10, 10] },
+  'http-proxy': { jsonCpuUs: [50, 55, 70], eventCpuUs: [20, 20, 20] },
+  keystow: { jsonCpuUs: [30, 33, 42], eventCpuUs: [16, 16, 16] },
+}
+
+const keystow = (jsonCpuUs: number[], eventCpuUs = [16, 16, 16]): FigureTable => ({
+  ...SAME,
+  keystow: { jsonCpuUs, eventCpuUs },
+})
+
+describe('judge', () => {
+  it('has no complaint about what was recorded', () => {
+    expect(judge(SAME, RECORDED)).toEqual({ isGood: true, complaints: [] })
+  })
+
+  it('complains of requests that cost more than half again as much', () => {
+    const { isGood, complaints } = judge(keystow([47, 51, 65]), RECORDED)
+    expect(isGood).toBe(false)
+    expect(complaints).toEqual([
+      'jsonCpuUs: 4.64 times that of nginx; recorded are 3.00',
+      'jsonCpuUs: 0.93 times that of http-proxy; recorded are 0.60',
+    ])
+  })
+
+  it('complains of events that cost more than half again as much', () => {
+    expect(judge(keystow([30, 33, 42], [25, 25, 25]), RECORDED).complaints).toHaveLength(2)
+  })
+
+  it('tolerates a third more', () => {
+    expect(judge(keystow([40, 44, 56]), RECORDED).isGood).toBe(true)
+  })
+
+  it('takes one slow round for noise', () => {
+    expect(judge(keystow([30, 330, 42]), RECORDED).isGood).toBe(true)
+  })
+
+  it('divides round by round, so that a slow machine is no regression', () => {
+    const slow: FigureTable = {
+      nginx: { jsonCpuUs: [10, 100, 1000], eventCpuUs: [10, 10, 10] },
+      keystow: { jsonCpuUs: [30, 300, 3000], eventCpuUs: [16, 16, 16] },
+    }
+    expect(judge(slow, RECORDED).isGood).toBe(true)
+  })
+
+  it('does not complain when only one rival has become faster', () => {
+    const faster: FigureTable = {
+      ...SAME,
+      nginx: { jsonCpuUs: [5, 5, 6], eventCpuUs: [5, 5, 5] },
+    }
+    expect(judge(faster, RECORDED).isGood).toBe(true)
+  })
+
+  it('goes by http-proxy alone where there is no nginx', () => {
+    const { nginx: _, ...rest } = keystow([50, 55, 70])
+    expect(judge(rest, RECORDED).isGood).toBe(false)
+  })
+
+  it('complains when Keystow could not be measured', () => {
+    const { keystow: _, ...rest } = SAME
+    expect(judge(rest, RECORDED).complaints).toHaveLength(2)
+  })
+})
+
+describe('recordRatios', () => {
+  it('records what judge then has no complaint about', () => {
+    const ratios = recordRatios(SAME)
+    expect(ratios['http-proxy']).toEqual({ jsonCpuUs: 0.6, eventCpuUs: 0.8 })
+    expect(judge(SAME, ratios).isGood).toBe(true)
+  })
+})
