@@ -16,7 +16,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <unistd.h>
+#include "chunks.h"
 #include "common.h"
 #include "plan.h"
 #include "samples.h"
@@ -36,6 +36,7 @@ struct conn {
   long seen;                 // Events of this stream.
   char *tail;                // The head so far, or the end of what was read of the body.
   long long body_left;       // -1: chunked.
+  struct chunks chunks;
   uint64_t asked_at, event_at;
 };
 
@@ -135,8 +136,10 @@ static void saw_event(struct conn *c, uint64_t now, uint64_t sent_at) {
   mark_open(c);
 }
 
-// Looks for stamps, and for the end; keeps what may be the beginning of either for the next read.
-static void read_body(struct conn *c, char *from, char *to, uint64_t now) {
+// Looks for stamps behind what is kept of the last read, and keeps what may be the beginning of one.
+static void read_body(struct conn *c, char *from, char *raw, char *to, uint64_t now) {
+  if (c->body_left < 0) to = take_payload(&c->chunks, raw, to);
+  else c->body_left -= to - raw;
   for (char *mark; (mark = memmem(from, to - from, STAMP_MARK, strlen(STAMP_MARK)));) {
     char *digits = mark + strlen(STAMP_MARK);
     if (to - digits <= STAMP_DIGITS) break;
@@ -144,8 +147,7 @@ static void read_body(struct conn *c, char *from, char *to, uint64_t now) {
     from = digits + STAMP_DIGITS;
   }
   if (stall && c->was_open) return watch(c, EPOLL_CTL_DEL, 0), (void)(c->state = STALLED);
-  if (c->body_left < 0 && to - from >= 7 && !memcmp(to - 7, "\r\n0\r\n\r\n", 7)) return answered(c, now);
-  if (c->body_left == 0) return answered(c, now);
+  if (c->body_left == 0 || c->chunks.part == OVER) return answered(c, now);
   c->tail_length = to - from < TAIL_BYTES ? to - from : TAIL_BYTES;
   memmove(c->tail, to - c->tail_length, c->tail_length);
 }
@@ -161,11 +163,11 @@ static void read_head(struct conn *c, char *from, char *to, uint64_t now) {
   if (memcmp(from, "HTTP/1.1 200", 12)) return *to = 0, fail(c, from);
   *end = 0;
   char *length = strcasestr(from, "\ncontent-length:");
-  c->body_left = length ? atoll(length + strlen("\ncontent-length:")) - (to - (end + 4)) : -1;
+  c->body_left = length ? atoll(length + strlen("\ncontent-length:")) : -1;
+  c->chunks = (struct chunks){SIZE, 0};
   c->state = BODY;
   c->tail_length = 0;
-  // The end of the head stays in front: an empty chunked body ends right behind it.
-  read_body(c, end + 2, to, now);
+  read_body(c, end + 4, end + 4, to, now);
 }
 
 static void receive(struct conn *c) {
@@ -179,17 +181,15 @@ static void receive(struct conn *c) {
     return c->state == HEAD && c->tail_length == 0 && c->was_used ? reconnect(c) : fail(c, why);
   }
   if (c->state == STALLED) return;
-  char *to = in + c->tail_length + n;
-  if (c->state == BODY && c->body_left > 0) c->body_left -= n;
-  if (c->state == BODY) read_body(c, in, to, nanoseconds());
+  char *raw = in + c->tail_length, *to = raw + n;
+  if (c->state == BODY) read_body(c, in, raw, to, nanoseconds());
   else read_head(c, in, to, nanoseconds());
 }
 
 static void print_result(double seconds, const double *cpu) {
-  printf("{\"seconds\":%.3f,\"answers\":%ld,\"events\":%ld,\"opened\":%ld,\"alive\":%ld,",
-         seconds, answers, event_count, opened, alive);
-  printf("\"errors\":%ld,\"error\":\"%s\",\"reconnects\":%ld,\"closedByPeer\":%ld,",
-         errors, first_error, reconnects, closed_by_peer);
+  printf("{\"seconds\":%.3f,\"answers\":%ld,\"events\":%ld,\"opened\":%ld,", seconds, answers, event_count, opened);
+  printf("\"alive\":%ld,\"errors\":%ld,\"error\":\"%s\",\"reconnects\":%ld,\"closedByPeer\":%ld,",
+         alive, errors, first_error, reconnects, closed_by_peer);
   printf("\"cpuUs\":%.0f,\"upstreamCpuUs\":%.0f,\"loadCpuUs\":%.0f,", cpu[0], cpu[1], cpu[2]);
   print_samples("latency", &latency);
   print_samples("first", &first);

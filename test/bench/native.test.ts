@@ -87,6 +87,16 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
 
     const stream = { mode: 'stream', conns: 1, events: 5, pace: 10, ms: 200 } as const
 
+    it('cuts where it likes, read every event all the same', async () => {
+      const text = 'data: {"f":"fp_0000000000000000001"}\n\n'.repeat(5)
+      const port = await startProxy((_request, response) => {
+        for (let at = 0; at < text.length; at += 7) response.write(text.slice(at, at + 7))
+        response.end()
+      })
+      const result = await load({ ...stream, warm: 50 }, port)
+      expect(result).toMatchObject({ errors: 0, opened: 1, alive: 0 })
+    })
+
     it('refuses, report its status', async () => {
       const port = await startProxy((_request, response) => void response.writeHead(429).end())
       const result = await load(stream, port)
