@@ -35,7 +35,7 @@ function complain(table: FigureTable, recorded: RecordedRatios, metric: SmokeMet
     const [now, known] = [ratioOf(table, metric, ['keystow', rival]), recorded[rival]?.[metric]]
     return now === undefined || known === undefined ? [] : [{ rival, now, known }]
   })
-  if (compared.length === 0) return [`${metric}: nothing to compare Keystow with was measured`]
+  if (compared.length === 0) return [`${metric}: nothing to compare: not measured, or not recorded`]
   if (compared.some(({ now, known }) => now <= known * TOLERATED)) return []
   return compared.map(
     ({ rival, now, known }) =>

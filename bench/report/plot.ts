@@ -11,22 +11,25 @@ const PANELS: readonly { readonly title: string; readonly metric: Metric }[] = [
   { title: 'kB a stream, 4,000 open', metric: 'heldKb4000' },
 ]
 
-const WIDTH = 860
-const LABEL_WIDTH = 150
+const WIDTH = 900
+const LABEL_WIDTH = 190
 const PANEL_GAP = 24
 const VALUE_WIDTH = 44
 const TOP = 44
 const ROW_HEIGHT = 30
 const BAR_HEIGHT = 16
-const BOTTOM = 14
+const BOTTOM = 30
 
 const PANEL_WIDTH = (WIDTH - LABEL_WIDTH) / PANELS.length - PANEL_GAP
 const BAR_WIDTH = PANEL_WIDTH - VALUE_WIDTH
+
+const NOTE = 'Shorter is better. Bars: median of the rounds; lines: from the least to the most.'
 
 /** Grey on nothing is legible on a white page and on a black one; the query only makes it better. */
 const STYLE = `
   text { font: 13px -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif; fill: #6e7781 }
   .title { font-weight: 600 }
+  .note { font-size: 11px }
   .bar { fill: #8c959f }
   .own { fill: #1f7a8c }
   .name { fill: #1f7a8c; font-weight: 600 }
@@ -52,10 +55,11 @@ export function drawPlot(table: FigureTable): string {
     }),
   )
   const panels = PANELS.map((_, at) => drawPanel(table, ids, at))
+  const note = drawText('note', NOTE, { x: LABEL_WIDTH, y: height - 8 })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>Processor time and memory; shorter is better</title>
 <style>${STYLE}</style>
-${[...labels, ...panels].join('\n')}
+${[...labels, ...panels, note].join('\n')}
 </svg>
 `
 }
