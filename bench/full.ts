@@ -19,7 +19,7 @@ import {
   jsonRequestsTls,
   warmUp,
 } from './scenarios/processor-time.ts'
-import { hasWorkers, measureTwoWorkers } from './scenarios/workers.ts'
+import { hasWorkers, twoWorkers } from './scenarios/workers.ts'
 import { largeBodies, leavingClients, liveStreams } from './scenarios/what-users-feel.ts'
 
 /** At which all contenders are compared; the others only show how the cost of two of them grows. */
@@ -76,14 +76,15 @@ async function measureFresh(measurement: Measurement, options: FullOptions): Pro
     await alternateFresh(measurement, heldStreams(count, 1), { stage, contenders: growing })
   }
   if (!contenders.includes(keystow)) return
-  await measureHeap(measurement, stage)
-  if (hasWorkers) measurement.figures.add(keystow.id, await measureTwoWorkers(stage))
+  await measureKeystowAlone(measurement, stage)
 }
 
-async function measureHeap(measurement: Measurement, stage: Stage): Promise<void> {
-  const target = await stage.start(keystowWithProbe, { hasChannel: true })
+async function measureKeystowAlone(measurement: Measurement, stage: Stage): Promise<void> {
+  const target = await startOrReport(measurement, stage, keystowWithProbe, { hasChannel: true })
+  if (target === undefined) return
   await alternate(measurement, heapAfterStreams, [target])
   await target.stop()
+  if (hasWorkers) await alternate(measurement, twoWorkers(stage), [target])
 }
 
 /** Starts all of them in front of one upstream, and makes them warm. */
@@ -94,7 +95,7 @@ export async function startAll(
 ): Promise<Target[]> {
   const targets: Target[] = []
   for (const contender of contenders) {
-    const target = await startOrReport(measurement, stage, contender, isTls)
+    const target = await startOrReport(measurement, stage, contender, { isTls })
     if (target !== undefined) targets.push(target)
   }
   await alternate(measurement, warmUp, targets)

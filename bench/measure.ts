@@ -1,6 +1,7 @@
 import type { Contender, ContenderId } from './contenders/contender.ts'
+import { LABELS } from './contenders/contenders.ts'
 import { createFigures, type Figures } from './figures.ts'
-import type { Stage, Target } from './rig/stage.ts'
+import type { Stage, StartOptions, Target } from './rig/stage.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
 /** Something that a contender could not do; the run goes on without it. */
@@ -41,7 +42,7 @@ export async function alternate(
         figures.add(target.id, await scenario.run(target))
       } catch (error) {
         failed.add(target.id)
-        failures.push(describeFailure(target.id, scenario.name, error))
+        failures.push(reportFailure(target.id, scenario.name, error))
       }
     }
   }
@@ -62,28 +63,31 @@ export async function alternateFresh(
       try {
         measurement.figures.add(target.id, await scenario.run(target))
       } catch (error) {
-        measurement.failures.push(describeFailure(target.id, scenario.name, error))
+        measurement.failures.push(reportFailure(target.id, scenario.name, error))
       }
       await target.stop()
     }
   }
 }
 
+export const describeFailure = ({ id, scenario, message }: Failure): string =>
+  `${LABELS[id]}, ${scenario}: ${message}`
+
 export async function startOrReport(
   { failures }: Measurement,
   stage: Stage,
   contender: Contender,
-  isTls = false,
+  options: StartOptions = {},
 ): Promise<Target | undefined> {
   try {
-    return await stage.start(contender, { isTls })
+    return await stage.start(contender, options)
   } catch (error) {
-    failures.push(describeFailure(contender.id, 'start', error))
+    failures.push(reportFailure(contender.id, 'start', error))
     return undefined
   }
 }
 
-function describeFailure(id: ContenderId, scenario: string, error: unknown): Failure {
+function reportFailure(id: ContenderId, scenario: string, error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   say(`  ${id}: ${message}`)
   return { id, scenario, message }

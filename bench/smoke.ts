@@ -3,17 +3,18 @@ import { keystow } from './contenders/keystow.ts'
 import { nginx } from './contenders/nginx.ts'
 import { isInstalled } from './contenders/contenders.ts'
 import { startAll, stopAll } from './full.ts'
-import { alternate, createMeasurement, type Measurement, say } from './measure.ts'
-import type { Stage } from './rig/stage.ts'
+import { alternate, createMeasurement, describeFailure, type Measurement, say } from './measure.ts'
+import type { Stage, Target } from './rig/stage.ts'
 import { smokeLoads } from './scenarios/processor-time.ts'
-import { judge, type RecordedRatios, type Verdict } from './verdict.ts'
+import { judge, type RecordedRatios } from './verdict.ts'
 
 const ROUNDS = 4
 /** Once more before it is called slower: a neighbour's noise passes, a regression stays. */
 const FURTHER_ROUNDS = 3
 
 export interface Smoke extends Measurement {
-  readonly verdict: Verdict
+  /** What is wrong, a line each. */
+  readonly complaints: readonly string[]
 }
 
 /** Keystow beside what is always there, and nginx where it is installed: has it become slower than it was? */
@@ -21,13 +22,29 @@ export async function runSmoke(stage: Stage, recorded: RecordedRatios): Promise<
   const measurement = createMeasurement()
   const contenders = [nginx, httpProxy, keystow].filter(isInstalled)
   const targets = await startAll(measurement, { stage, contenders }, false)
-  await alternate(measurement, smokeLoads(ROUNDS), targets)
-  let verdict = judge(measurement.figures.table, recorded)
-  if (!verdict.isGood) {
-    say('slower than recorded, or incomplete: looking again')
-    await alternate(measurement, smokeLoads(FURTHER_ROUNDS), targets)
-    verdict = judge(measurement.figures.table, recorded)
+  let complaints = await look(measurement, targets, { rounds: ROUNDS, recorded })
+  if (complaints.length > 0) {
+    say(`looking again, because of\n  ${complaints.join('\n  ')}`)
+    complaints = await look(measurement, targets, { rounds: FURTHER_ROUNDS, recorded })
   }
   await stopAll(targets)
-  return { ...measurement, verdict }
+  return { ...measurement, complaints }
+}
+
+interface LookOptions {
+  readonly rounds: number
+  readonly recorded: RecordedRatios
+}
+
+/** Adds rounds to those before, and judges all of them; what could not be measured counts only if it was now. */
+async function look(
+  { figures, failures }: Measurement,
+  targets: readonly Target[],
+  { rounds, recorded }: LookOptions,
+): Promise<string[]> {
+  const now: Measurement = { figures, failures: [] }
+  await alternate(now, smokeLoads(rounds), targets)
+  failures.push(...now.failures)
+  const failed = now.failures.filter(({ id }) => id === keystow.id)
+  return [...failed.map(describeFailure), ...judge(figures.table, recorded)]
 }

@@ -35,7 +35,7 @@ export interface Target {
   stop(): Promise<void>
 }
 
-interface StartOptions {
+export interface StartOptions {
   readonly isTls?: boolean
   readonly core?: number | string
   readonly hasChannel?: boolean

@@ -1,9 +1,8 @@
 import { settingsShape } from '../../src/config/settings.ts'
 import { keystow } from '../contenders/keystow.ts'
-import type { Measured } from '../metrics.ts'
 import { cpuUs } from '../rig/process.ts'
 import type { Stage } from '../rig/stage.ts'
-import { ENDLESS } from './scenario.ts'
+import { ENDLESS, type Scenario } from './scenario.ts'
 
 /** Paced, so that a worker's part is what it was given, and not what the other left over. */
 const LOAD = {
@@ -21,13 +20,17 @@ export const hasWorkers = 'workers' in settingsShape
 
 /**
  * How many times as many events two workers carry as one: what one event costs each of them, and how evenly they
- * share. By processor time, because two workers leave no core for the load to be fast on.
+ * share. By processor time, because two workers leave no core for the load to be fast on. Starts its own processes.
  */
-export async function measureTwoWorkers(stage: Stage): Promise<Measured> {
-  const one = await measureWorkers(stage, 1)
-  const two = await measureWorkers(stage, 2)
-  return { twoWorkersTimes: one.cpuPerEvent / two.cpuPerEvent / two.busiestShare }
-}
+export const twoWorkers = (stage: Stage): Scenario => ({
+  name: 'two workers',
+  rounds: 1,
+  async run() {
+    const one = await measureWorkers(stage, 1)
+    const two = await measureWorkers(stage, 2)
+    return { twoWorkersTimes: one.cpuPerEvent / two.cpuPerEvent / two.busiestShare }
+  },
+})
 
 interface Workers {
   readonly cpuPerEvent: number
