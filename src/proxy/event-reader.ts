@@ -23,7 +23,7 @@ const COLON = 0x3a
 
 const FIELD = Buffer.from('data:')
 const OTHER_FIELD = -1
-/** Longer than every mark with some white space around it. */
+/** Longer than every mark and the one space before it that is not part of the data. */
 const MAX_MARK_BYTES = 16
 
 /** With no handlers it knows only where events end. */
@@ -59,7 +59,7 @@ export function createEventReader(handlers: EventHandlers | undefined): EventRea
       isInEvent = false
       return
     }
-    if (matched === FIELD.length) handlers?.onLine(mark.trim())
+    if (matched === FIELD.length) handlers?.onLine(mark.replace(/^ /, ''))
     isInLine = false
     matched = 0
     mark = ''

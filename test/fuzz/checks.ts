@@ -68,7 +68,7 @@ export function checkTampered(wire: string, { id, path, isBroken }: AnswerCase):
   )
   const isChat = path === '/v1/chat/completions' || path === '/v1/completions'
   // What an upstream says behind its end is passed on, and no client listens to it.
-  if (isStream && isChat && !/(?:^|[\r\n])data: \[DONE\](?:[\r\n]|$)/.test(answer.body)) {
+  if (isStream && isChat && !/(?:^|[\r\n])data: ?\[DONE\](?:[\r\n]|$)/.test(answer.body)) {
     problems.push('a stream has ended without [DONE]')
   }
   return problems
