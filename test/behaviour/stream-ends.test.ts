@@ -67,6 +67,11 @@ describe('a stream that is whole', () => {
     ['a [DONE] without line ends', `${FINISH}data: [DONE]`, FINISH + DONE],
     ['a [DONE] without its empty line', `${FINISH}data: [DONE]\n`, FINISH + DONE],
     ['a [DONE] without a space', `${FINISH}data:[DONE]\n\n`, `${FINISH}data:[DONE]\n\n`],
+    [
+      'a [DONE] behind a tab, where no client finds it',
+      `${FINISH}data: \t[DONE]\n\n`,
+      `${FINISH}data: \t[DONE]\n\n${DONE}`,
+    ],
     ['a line end behind [DONE]', `${FINISH}${DONE}\n`, `${FINISH}${DONE}\n`],
     ['a comment behind [DONE]', `${FINISH}${DONE}: bye\n\n`, `${FINISH}${DONE}: bye\n\n`],
     ['a finish without its empty line', FINISH.trimEnd(), FINISH + DONE],
