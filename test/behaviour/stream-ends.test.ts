@@ -44,11 +44,6 @@ describe('a stream that is not whole', () => {
   it.each([
     ['one of two choices still runs', CHAT, DELTA + choice(1, 'null') + FINISH],
     ['an event is cut behind the finish', CHAT, `${FINISH}data: {"usage":{"promp`],
-    [
-      'its [DONE] stands behind a tab, where no client finds it',
-      CHAT,
-      `${FINISH}data: \t[DONE]\n\n`,
-    ],
     ['the finish is cut', CHAT, FINISH.slice(0, -8)],
     ['the last event is cut', RESPONSES, 'event: response.completed\ndata: {"type":"response.comp'],
     ['only its name has come', RESPONSES, 'event: response.completed\n'],
