@@ -8,7 +8,9 @@ import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
 import type { Metrics } from '../metrics.ts'
 import { describeUpstreams } from '../proxy/describe-upstreams.ts'
+import type { LedgerStore } from '../stores/ledger-store.ts'
 import type { Secret } from '../secret.ts'
+import adminUsage from './admin-usage.ts'
 
 interface AdminOptions {
   /** Without it these paths do not exist. */
@@ -16,13 +18,13 @@ interface AdminOptions {
   readonly metrics: Metrics
   readonly exposition: () => Promise<string>
   readonly refuseToken: RefuseToken
+  readonly ledger: Pick<LedgerStore, 'usage'>
+  readonly timeZone: string
 }
 
 /** What the operator reads, with the admin token as bearer. */
-export default async function admin(
-  app: FastifyInstance,
-  { adminToken, metrics, exposition, refuseToken }: AdminOptions,
-): Promise<void> {
+export default async function admin(app: FastifyInstance, options: AdminOptions): Promise<void> {
+  const { adminToken, metrics, exposition, refuseToken } = options
   if (adminToken === undefined) return
   const expected = hashClientToken(adminToken.reveal())
   app.addHook('onRequest', async (request) => {
@@ -39,6 +41,7 @@ export default async function admin(
     reply.type(metrics.registry.contentType)
     return exposition()
   })
+  await app.register(adminUsage, options)
   app.get('/admin/upstreams', ({ record }) => ({
     upstreams: describeUpstreams(record.policy.families),
   }))

@@ -1,0 +1,53 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+import { KeystowError } from '../errors.ts'
+import type { LedgerStore } from '../stores/ledger-store.ts'
+import { unavailable } from '../stores/unavailable.ts'
+import { type Calendar, createCalendar } from '../usage/calendar.ts'
+import { currentMonth, readDateRange } from '../usage/date-range.ts'
+import { type Group, GROUPS, toCsv, usageReport } from '../usage/usage-report.ts'
+
+const PARAMETERS: ReadonlySet<string> = new Set(['from', 'to', 'groupBy'])
+
+interface AdminUsageOptions {
+  readonly ledger: Pick<LedgerStore, 'usage'>
+  readonly timeZone: string
+}
+
+/** What was used, by client, model or day; as JSON, or as CSV for whoever accepts that. */
+export default async function adminUsage(
+  app: FastifyInstance,
+  { ledger, timeZone }: AdminUsageOptions,
+): Promise<void> {
+  const calendar = createCalendar(timeZone)
+  app.get('/admin/usage', async (request, reply) => {
+    const query = readQuery(request, calendar)
+    const rows = await ledger.usage(query).catch((error: unknown) => {
+      throw error instanceof KeystowError ? error : unavailable(error)
+    })
+    const data = usageReport(rows, query.groupBy)
+    reply.headers({ 'cache-control': 'no-store', vary: 'accept' })
+    if (!/\btext\/csv\b/i.test(request.headers.accept ?? '')) return { data }
+    reply.type('text/csv; charset=utf-8')
+    return toCsv(data, query.groupBy)
+  })
+}
+
+function readQuery(request: FastifyRequest, calendar: Calendar) {
+  const query: Readonly<Record<string, unknown>> = Object.assign({}, request.query)
+  const unknown = Object.keys(query).find((name) => !PARAMETERS.has(name))
+  if (unknown !== undefined) {
+    const message = `There is no parameter ${JSON.stringify(unknown.slice(0, 50))}. Those that there are: from, to, groupBy.`
+    throw new KeystowError('badRequest', { message })
+  }
+  const names = { from: 'from', to: 'to' }
+  const range = readDateRange(query, names, currentMonth(calendar, Date.now()))
+  return { ...range, groupBy: readGroup(query['groupBy'] ?? 'day') }
+}
+
+function readGroup(value: unknown): Group {
+  const found = GROUPS.find((group) => group === value)
+  if (found !== undefined) return found
+  const message = 'The parameter "groupBy" is not client, model or day.'
+  throw new KeystowError('badRequest', { message, param: 'groupBy' })
+}

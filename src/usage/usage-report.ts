@@ -1,0 +1,45 @@
+import type { UsageRow } from '../stores/ledger-store.ts'
+
+export const GROUPS = ['client', 'model', 'day'] as const
+export type Group = (typeof GROUPS)[number]
+
+/** How `/admin/usage` writes a row beside what it is grouped by. */
+const COLUMNS = {
+  requests: (row) => row.requests,
+  input_tokens: (row) => row.inputTokens,
+  cached_tokens: (row) => row.cachedTokens,
+  output_tokens: (row) => row.outputTokens,
+  cost_micros: (row) => row.costMicros,
+  currency: (row) => row.currency,
+  estimated_requests: (row) => row.estimatedRequests,
+} as const satisfies Record<string, (row: UsageRow) => string | number>
+
+type ReportRow = Readonly<Record<string, string | number>>
+
+/** One row each client, model or day and currency, in the order of their names. */
+export function usageReport(rows: readonly UsageRow[], groupBy: Group): ReportRow[] {
+  const sorted = rows.toSorted((a, b) =>
+    a.key === b.key ? compare(a.currency, b.currency) : compare(a.key, b.key),
+  )
+  return sorted.map((row) => ({
+    [groupBy]: row.key,
+    ...Object.fromEntries(Object.entries(COLUMNS).map(([name, read]) => [name, read(row)])),
+  }))
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
+
+/** As RFC 4180 has it, with a head line. */
+export function toCsv(rows: readonly ReportRow[], groupBy: Group): string {
+  const names = [groupBy, ...Object.keys(COLUMNS)]
+  const lines = [names, ...rows.map((row) => names.map((name) => toCell(row[name])))]
+  return lines.map((cells) => `${cells.join(',')}\r\n`).join('')
+}
+
+/** Spreadsheets calculate what begins so, and a model's name is whatever a client wrote. */
+const FORMULA = /^[=+\-@\t\r]/
+
+function toCell(value: string | number | undefined): string {
+  const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value ?? '')
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
