@@ -1,5 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
+import { createUsageMetrics, type UsageMetrics } from './usage-metrics.ts'
+
 /** What `/metrics` tells. Label values come from closed sets, so that no client can grow the table. */
 export interface Metrics {
   readonly registry: Registry
@@ -13,6 +15,8 @@ export interface Metrics {
   readonly ledgerStoreFailures: Counter
   readonly redactions: Counter
   readonly limitStoreReady: Gauge
+  readonly upstreamErrors: Counter<'kind'>
+  readonly usage: UsageMetrics
 }
 
 export function createMetrics(): Metrics {
@@ -20,6 +24,13 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   return {
     registry,
+    usage: createUsageMetrics(registry),
+    upstreamErrors: new Counter({
+      name: 'keystow_upstream_errors_total',
+      help: 'Requests that the upstream failed, by the code that their clients were told.',
+      labelNames: ['kind'],
+      registers,
+    }),
     requests: new Counter({
       name: 'keystow_requests_total',
       help: 'Requests that ended, by route and status; 499 is a client that left.',

@@ -5,6 +5,7 @@ import { createMetrics } from './metrics.ts'
 import { createEgressScanner } from './proxy/egress-scan.ts'
 import type { Running, RunOptions } from './running.ts'
 import { createUnexpectedErrors } from './unexpected-errors.ts'
+import { registerLedgerMetrics } from './usage-metrics.ts'
 import { createLedgerStore } from './usage/create-ledger-store.ts'
 import { type Crew, startCrew } from './workers/crew.ts'
 import { findPort } from './workers/find-port.ts'
@@ -27,6 +28,7 @@ export async function serveWithThreads(options: RunOptions): Promise<Running> {
     { ...config, hasBudgets: hasBudgets(config) },
     { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
   )
+  registerLedgerMetrics(metrics.registry, ledger)
   let crew: Crew | undefined
 
   async function close(reason: string): Promise<void> {

@@ -17,6 +17,7 @@ import { createUpstreamClient } from './proxy/upstream-client.ts'
 import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
 import type { LimitStore } from './stores/limit-store.ts'
 import { createMemoryLimitStore, type MemoryLimitStore } from './stores/memory-limit-store.ts'
+import { registerLedgerMetrics } from './usage-metrics.ts'
 import { createLedgerStore } from './usage/create-ledger-store.ts'
 import type { ServingLedger } from './workers/ledger-calls.ts'
 
@@ -77,6 +78,8 @@ export function createServices(config: Config, surroundings: Surroundings = {}):
       { ...config, hasBudgets: hasBudgets(config) },
       { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
     )
+  // Where threads share one, the main thread tells of it.
+  if (shared === undefined) registerLedgerMetrics(metrics.registry, ledger)
   const local = shared?.counters ?? createMemoryLimitStore()
   const limitStore = createLimitStore(config, { logger, metrics, local })
   const upstreamConnections = shareOf(config.upstreamConnections, config.workers)

@@ -51,7 +51,7 @@ async function forward(
   const call = await readCall(request, reply, options.bodyMemory)
   /** Set while it runs: a budget tells it to go on, or to end. */
   const link: { running?: Exchange } = {}
-  const books = createBooks(request, call, { ledger: options.ledger, link })
+  const books = createBooks(request, call, { ...options, link })
   await books.open()
   try {
     const sending = prepareSending(request, call)
@@ -67,15 +67,14 @@ async function forward(
   }
 }
 
-interface BooksContext {
-  readonly ledger: ServingLedger
+interface BooksContext extends Pick<ForwardOptions, 'ledger' | 'metrics'> {
   readonly link: { readonly running?: Exchange }
 }
 
 function createBooks(
   { record }: FastifyRequest,
   call: Call,
-  { ledger, link }: BooksContext,
+  { ledger, metrics, link }: BooksContext,
 ): Bookkeeping {
   const { id, startedAt } = record
   const { client, target, endpoint, fields, family, meter, demand } = call
@@ -86,6 +85,7 @@ function createBooks(
     meter,
     demand,
     request: { ...named, path: target.path, endpoint, fields, family: family.name },
+    onEntry: (entry) => metrics.usage.observe(entry, endpoint),
     onResume: () => link.running?.resume(),
     onExhausted: (error) => link.running?.end(error),
   })

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import { presentedTokens } from '../clients/presented-token.ts'
 import { createTokenRedactor, type TokenRedactor } from '../clients/redact-tokens.ts'
+import { KeystowError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
 
@@ -30,6 +31,7 @@ export default fp(
             ? CLIENT_LEFT_STATUS
             : reply.raw.statusCode
           metrics.requests.inc({ route: routeOf(request), status })
+          countUpstreamError(request, metrics)
           logRequest(request, status)
         })
       })
@@ -41,6 +43,14 @@ export default fp(
 
 const isCutShort = ({ record }: FastifyRequest, isFinished: boolean): boolean =>
   record.ending === undefined ? !isFinished : record.ending === 'cancelled'
+
+const UPSTREAM_ERRORS: ReadonlySet<string> = new Set(['upstream_unavailable', 'upstream_timeout'])
+
+function countUpstreamError({ record }: FastifyRequest, metrics: Metrics): void {
+  const { error } = record
+  if (!(error instanceof KeystowError) || !UPSTREAM_ERRORS.has(error.code)) return
+  metrics.upstreamErrors.inc({ kind: error.code })
+}
 
 /** The family's name, the route Keystow answers itself, or `unknown`: never what a client made up. */
 function routeOf(request: FastifyRequest): string {

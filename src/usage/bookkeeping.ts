@@ -48,6 +48,8 @@ interface BookkeepingOptions {
     readonly family: string
     readonly fields: { readonly model?: string; readonly stream?: boolean; readonly n?: number }
   }
+  /** Sees the entry, once. */
+  readonly onEntry: (entry: LedgerEntry) => void
   /** The stream may go on. */
   readonly onResume: () => void
   /** The stream is to end with this error; at most once, and not after `settle`. */
@@ -97,6 +99,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
       const used = read(ending === 'completed')
       const named = { id, at, clientId, path, currency, model: nameModel() }
       const entry = { ...facts, ...named, ...used, ending: isSent ? ending : ('refused' as const) }
+      options.onEntry(entry)
       await (account ?? ledger).settle(entry)
     },
   }
