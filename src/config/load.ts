@@ -152,10 +152,16 @@ function checkUpstream(
       'redisUrl: holds a password in the YAML; set REDIS_URL in the environment instead',
     )
   }
-  const problem = upstreamProblem(parsed.upstreamUrl)
-  if (problem !== undefined) problems.push(`UPSTREAM_URL: ${problem}`)
-  const upstreamUrl = problem === undefined ? new URL(parsed.upstreamUrl).origin : REFUSED_UPSTREAM
-  return { ...parsed, upstreamUrl }
+  const originOf = (url: string, name: string): string => {
+    const problem = upstreamProblem(url)
+    if (problem !== undefined) problems.push(`${name}: ${problem}`)
+    return problem === undefined ? new URL(url).origin : REFUSED_UPSTREAM
+  }
+  return {
+    ...parsed,
+    upstreamUrl: originOf(parsed.upstreamUrl, 'UPSTREAM_URL'),
+    accountUrl: originOf(parsed.accountUrl, 'ACCOUNT_URL'),
+  }
 }
 
 function keySettingOf(env: Environment): string {

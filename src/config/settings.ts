@@ -127,6 +127,11 @@ export const settingsShape = {
     expected: 'the name of a file',
     meaning: 'Prices of models; without it those of `config/pricing.yaml`.',
   }),
+  accountUrl: z.string().default('https://www.openai-hk.com').register(settingInfo, {
+    env: 'ACCOUNT_URL',
+    expected: 'an origin such as https://www.openai-hk.com, without a path',
+    meaning: "The provider's account pages, whose log of calls `npm run reconcile` reads.",
+  }),
   upstreamConnectTimeoutMs: milliseconds(1).default(5000).register(settingInfo, {
     env: 'UPSTREAM_CONNECT_TIMEOUT_MS',
     expected: 'milliseconds, from 1 to a day',

@@ -25,9 +25,9 @@ export interface Bill {
   list(): BillEntry[]
 }
 
-const MAX_ENTRIES = 1000
+const MAX_ENTRIES = 20_000
 
-/** Keeps the newest thousand entries. An entry is live: its stream adds to it while it runs. */
+/** Keeps the newest twenty thousand entries. An entry is live: its stream adds to it while it runs. */
 export function createBill(): Bill {
   const entries: BillEntry[] = []
   return {

@@ -31,7 +31,7 @@ export interface DemoUpstream {
   readonly received: ReceivedRequest[]
   /** Answers that have not ended. */
   open(): number
-  /** What was generated, as the provider would bill it: the newest thousand entries. */
+  /** What was generated, as the provider would bill it: the newest twenty thousand entries. */
   bill(): BillEntry[]
   /** Destroys every connection. */
   close(): Promise<void>

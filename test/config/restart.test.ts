@@ -24,6 +24,7 @@ function reload(running: Config, env: Record<string, string> = {}, yaml = '') {
 const OTHER: Readonly<Record<string, string>> = {
   UPSTREAM_URL: 'https://other.example',
   HOST: '::1',
+  ACCOUNT_URL: 'https://account.example',
   REDIS_URL: 'redis://127.0.0.1:6379',
   REDIS_FAILURE_MODE: 'closed',
   DATA_DIR: 'elsewhere',

@@ -1,0 +1,137 @@
+import { parseArgs } from 'node:util'
+
+import type { Config } from '../config/config.ts'
+import { parseConfig } from '../config/load.ts'
+import { readServerInputs } from '../config/read-inputs.ts'
+import { KeystowError } from '../errors.ts'
+import { createUpstreamClient } from '../proxy/upstream-client.ts'
+import { type BilledCall, CallLogError, readCallLog } from '../reconcile/call-log.ts'
+import { reconcile } from '../reconcile/reconcile.ts'
+import { formatReport } from '../reconcile/report.ts'
+import type { LedgerStore } from '../stores/ledger-store.ts'
+import { createRedisLedgerStore } from '../stores/redis-ledger/store.ts'
+import { attachSqliteLedger } from '../stores/sqlite-ledger/attach.ts'
+import { createCalendar } from '../usage/calendar.ts'
+import { readDateRange } from '../usage/date-range.ts'
+
+const USAGE = `npm run reconcile -- [options]
+
+Compares the ledger with the provider's own log of calls (ACCOUNT_URL), day by day and model by model, and puts what
+the provider billed in the place of what was estimated. May run beside the server, and as often as you like.
+
+  --from=2026-11-23  the first day, of TIME_ZONE; yesterday without it
+  --to=2026-11-24    the last day; today without it
+  --dry-run          changes nothing
+  --json             prints JSON instead of a table
+`
+
+/** sysexits.h: EX_USAGE, EX_CONFIG. */
+const EXIT_USAGE = 64
+const EXIT_CONFIG = 78
+
+const DAY_MS = 86_400_000
+
+const options = readOptions()
+const config = readConfig()
+const calendar = createCalendar(config.timeZone)
+const { from, to } = readRange()
+const ledger = openLedger()
+try {
+  const differences = await reconcile({
+    ledger,
+    calls: readAllLogs(config),
+    pricing: config.pricing,
+    calendar,
+    from,
+    to,
+    isDryRun: options['dry-run'],
+  })
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ data: differences })}\n` : formatReport(differences),
+  )
+} catch (error) {
+  if (!(error instanceof CallLogError) && !(error instanceof KeystowError)) throw error
+  fail(1, error.message)
+}
+await ledger.close()
+process.exit(0)
+
+function fail(code: number, message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(code)
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        from: { type: 'string' },
+        to: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    })
+    return values
+  } catch {
+    return fail(EXIT_USAGE, USAGE)
+  }
+}
+
+function readConfig(): Config {
+  const inputs = readServerInputs(process.env)
+  const problems = inputs.problem === undefined ? [] : [inputs.problem]
+  const result = problems.length > 0 ? { problems } : parseConfig(inputs.env, inputs.file)
+  if ('config' in result && result.config !== undefined) return result.config
+  return fail(EXIT_CONFIG, (result.problems ?? []).join('\n'))
+}
+
+/** Noon is within the day in every time zone, whatever its clocks do at night. */
+function readRange() {
+  const now = Date.now()
+  const otherwise = { from: calendar.day(now - DAY_MS).key, to: calendar.day(now).key }
+  try {
+    const range = readDateRange(options, { from: 'from', to: 'to' }, otherwise)
+    return { from: periodOf(range.from).startsAt, to: periodOf(range.to).endsAt }
+  } catch (error) {
+    return fail(EXIT_USAGE, error instanceof Error ? error.message : USAGE)
+  }
+}
+
+function periodOf(day: string) {
+  const noon = Date.parse(`${day}T12:00:00Z`)
+  const near = [-DAY_MS, 0, DAY_MS].map((shift) => calendar.day(noon + shift))
+  return near.find(({ key }) => key === day) ?? calendar.day(noon)
+}
+
+function openLedger(): Pick<LedgerStore, 'entries' | 'correct' | 'close'> {
+  const { redisUrl, dataDir: folder, timeZone, ledgerRetentionDays: retentionDays } = config
+  if (redisUrl === undefined) {
+    try {
+      return attachSqliteLedger({ folder, timeZone })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return fail(1, `DATA_DIR: there is no ledger to read in ${folder} (${reason})`)
+    }
+  }
+  return createRedisLedgerStore({
+    url: redisUrl,
+    mode: 'closed',
+    timeZone,
+    retentionDays,
+    onNotice() {},
+    onFailure() {},
+    onStateChange() {},
+  })
+}
+
+/** The log of each key that is sent to the upstream of `/v1`. */
+async function* readAllLogs({ families, accountUrl: origin }: Config): AsyncGenerator<BilledCall> {
+  const dispatcher = createUpstreamClient({
+    connections: 1,
+    connectTimeoutMs: config.upstreamConnectTimeoutMs,
+    headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
+  })
+  const own = families.find(({ name }) => name === 'v1')?.credentials ?? []
+  for (const { credential } of own) yield* readCallLog({ dispatcher, origin, credential, from })
+  await dispatcher.close()
+}

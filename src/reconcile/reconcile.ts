@@ -1,0 +1,106 @@
+import type { LedgerStore } from '../stores/ledger-store.ts'
+import type { Calendar } from '../usage/calendar.ts'
+import type { LedgerEntry } from '../usage/ledger-entry.ts'
+import { costOf } from '../usage/price.ts'
+import type { Pricing } from '../usage/pricing.ts'
+import type { BilledCall } from './call-log.ts'
+
+/** What one side has of a day and a model. */
+export interface Sums {
+  calls: number
+  inputTokens: number
+  outputTokens: number
+}
+
+/** A day and a model, as the ledger has them and as the provider does. */
+export interface Difference {
+  readonly day: string
+  readonly model: string
+  readonly ledger: Sums
+  readonly provider: Sums
+  /** Estimated entries that were put right, or would be. */
+  corrected: number
+  /** Estimated entries that the provider's log says nothing of. */
+  unmatched: number
+}
+
+interface ReconcileOptions {
+  readonly ledger: Pick<LedgerStore, 'entries' | 'correct'>
+  readonly calls: AsyncIterable<BilledCall>
+  readonly pricing: Pricing
+  readonly calendar: Calendar
+  /** Milliseconds since 1970: the first that counts, and the first that no longer does. */
+  readonly from: number
+  readonly to: number
+  /** Only says what would be corrected. */
+  readonly isDryRun: boolean
+}
+
+/**
+ * Compares the ledger with the provider's log, and puts what the provider billed in the place of what was estimated,
+ * where the request's id matches. Done twice, the second time changes nothing.
+ */
+export async function reconcile(options: ReconcileOptions): Promise<Difference[]> {
+  const { ledger, calendar, from, to } = options
+  const differences = new Map<string, Difference>()
+  const billed = new Map<string, BilledCall>()
+
+  function at(moment: number, model: string): Difference {
+    const day = calendar.day(moment).key
+    const key = `${day} ${model}`
+    let found = differences.get(key)
+    if (found === undefined) {
+      found = { day, model, ledger: noSums(), provider: noSums(), corrected: 0, unmatched: 0 }
+      differences.set(key, found)
+    }
+    return found
+  }
+
+  for await (const call of options.calls) {
+    if (call.at < from || call.at >= to) continue
+    billed.set(call.requestId, call)
+    add(at(call.at, call.model).provider, call)
+  }
+  const estimated: LedgerEntry[] = []
+  for await (const entry of ledger.entries({ from, to })) {
+    // What never reached the provider is in no log of its.
+    if (entry.ending === 'refused') continue
+    if (entry.isEstimated) estimated.push(entry)
+    else add(at(entry.at, entry.model).ledger, entry)
+  }
+  for (const entry of estimated) {
+    const difference = at(entry.at, entry.model)
+    const call = billed.get(entry.upstreamRequestId ?? '')
+    if (call === undefined) difference.unmatched++
+    else if (await correct(entry, call, options)) difference.corrected++
+    add(difference.ledger, call ?? entry)
+  }
+  return [...differences.values()].toSorted((a, b) =>
+    `${a.day} ${a.model}` < `${b.day} ${b.model}` ? -1 : 1,
+  )
+}
+
+async function correct(
+  entry: LedgerEntry,
+  { inputTokens, outputTokens }: BilledCall,
+  { ledger, pricing, isDryRun }: ReconcileOptions,
+): Promise<boolean> {
+  if (isDryRun) return true
+  const usage = {
+    ...entry,
+    inputTokens,
+    outputTokens,
+    cachedTokens: Math.min(entry.cachedTokens, inputTokens),
+    reasoningTokens: Math.min(entry.reasoningTokens, outputTokens),
+  }
+  const price = pricing.find(entry.model)
+  return ledger.correct(entry, { ...usage, costMicros: price && costOf(usage, price) })
+}
+
+const noSums = (): Sums => ({ calls: 0, inputTokens: 0, outputTokens: 0 })
+
+function add(sums: Sums, { inputTokens, outputTokens }: Omit<Sums, 'calls'>): void {
+  sums.calls++
+  sums.inputTokens += inputTokens
+  sums.outputTokens += outputTokens
+}
