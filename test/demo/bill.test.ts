@@ -74,14 +74,14 @@ test.each(['demo-status-500', 'demo-html-502', 'demo-redirect'])(
   },
 )
 
-test('keeps the newest thousand entries and gives out copies', () => {
+test('keeps the newest twenty thousand entries and gives out copies', () => {
   const bill = createBill()
   const details = { path: '/', streamed: false }
-  for (let i = 0; i < 1005; i++) {
+  for (let i = 0; i < 20_005; i++) {
     bill.open({ ...details, requestId: `req_${i}` }, { model: 'x', inputTokens: i })
   }
   const entries = bill.list()
-  expect(entries).toHaveLength(1000)
+  expect(entries).toHaveLength(20_000)
   expect(entries[0]?.requestId).toBe('req_5')
   Object.assign(entries[0] ?? {}, { inputTokens: -1 })
   expect(bill.list()[0]?.inputTokens).toBe(5)
