@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 
+import { runBilling } from './billing.ts'
 import { CONTENDERS, isInstalled } from './contenders/contenders.ts'
 import { measureFull } from './full.ts'
 import { runLedger } from './ledger.ts'
@@ -13,12 +14,13 @@ import { createStage, type Stage } from './rig/stage.ts'
 import { runSmoke } from './smoke.ts'
 import { recordRatios } from './verdict.ts'
 
-const USAGE = `npm run bench -- smoke|full|profile|ledger [options]
+const USAGE = `npm run bench -- smoke|full|profile|ledger|billing [options]
 
   smoke    processor time a request and an event beside http-proxy, and nginx if it is there; about a minute.
            Fails when Keystow has become slower by half than bench/recorded.json says
   full     every contender that is installed, every figure, and smoke; about a quarter of an hour
   profile  where Keystow spends its processor time
+  billing  10,000 requests in the ledger beside the built-in upstream's bill; some minutes. Fails when they differ
   ledger   what the embedded ledger costs the event loop at 5,000 entries a second; half a minute
 
   --write         put what was measured into the READMEs, docs/ and bench/
@@ -28,7 +30,7 @@ const USAGE = `npm run bench -- smoke|full|profile|ledger [options]
   --tls           profile: with TLS to the upstream
 `
 
-const COMMANDS = ['smoke', 'full', 'profile', 'ledger'] as const
+const COMMANDS = ['smoke', 'full', 'profile', 'ledger', 'billing'] as const
 
 /** sysexits.h: EX_USAGE, EX_UNAVAILABLE. */
 const EXIT_USAGE = 64
@@ -41,6 +43,9 @@ const { command, options } = readArguments()
 if (command === 'ledger') {
   process.stdout.write(`${await runLedger()}\n`)
   process.exit(0)
+}
+if (command === 'billing') {
+  process.exit((await runBilling({ requests: 10_000, aborted: 1000, seed: 20261124 })) ? 0 : 1)
 }
 const stage = await createStageOrExit()
 if (command === 'smoke') process.exit((await smoke(stage, options.write)) ? 0 : 1)
