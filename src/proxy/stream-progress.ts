@@ -77,7 +77,7 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
   const isFinished = (): boolean =>
     !isOpen && (isLastType === undefined ? choices.areFinished() : isLast)
 
-  /** All that is told so far: an event that changes none of it changes nothing when it comes again. */
+  /** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
   const isQuiet = (): boolean => !isOpen && !isEnded && !isErrorTold && !isLast
 
   return {
@@ -86,10 +86,9 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
       const isFresh = isEndOfLine && events.isBetweenEvents() && isQuiet()
       if (isFresh && repeated.isRepeat(chunk)) return
       const endsBefore = eventEnds
-      const finishesBefore = choices.finishes()
       events.write(chunk)
       isEndOfLine = chunk[chunk.length - 1] === LF
-      const isOne = eventEnds === endsBefore + 1 && choices.finishes() === finishesBefore
+      const isOne = eventEnds === endsBefore + 1
       if (isFresh && isOne && isEndOfLine && events.isBetweenEvents() && isQuiet()) {
         repeated.learn(chunk)
       }
@@ -106,8 +105,6 @@ interface Choices {
   tell(name: string, json: string): void
   /** One has finished, and none has begun that has not. */
   areFinished(): boolean
-  /** How often a finish was told. */
-  finishes(): number
 }
 
 function createChoices(): Choices {
@@ -116,11 +113,9 @@ function createChoices(): Choices {
   let index = '0'
   let isTold = false
   let isFinish = false
-  let finishes = 0
   return {
     next() {
       if (isTold && isFinish) {
-        finishes++
         running.delete(index)
         if (finished.size < MAX_CHOICES) finished.add(index)
       } else if (isTold && !finished.has(index) && running.size < MAX_CHOICES) {
@@ -136,7 +131,6 @@ function createChoices(): Choices {
       // Every delta names its finish_reason; only the last gives it a text instead of null.
       else isFinish = !NOTHING_TOLD.has(json)
     },
-    finishes: () => finishes,
     areFinished: () => finished.size > 0 && running.size === 0,
   }
 }
