@@ -3,6 +3,7 @@ import { type JsonReader, WANT, type Want } from '../usage/scan/json-reader.ts'
 import { createJsonScan } from '../usage/scan/json-scan.ts'
 import { createTextCount } from '../usage/scan/text-count.ts'
 import { createEventReader, type EventReader } from './event-reader.ts'
+import { createRepeatedEvent } from './repeated-event.ts'
 import type { StreamForm } from './stream-form.ts'
 
 /** How far a stream of a known form has come. */
@@ -15,6 +16,7 @@ export interface StreamProgress extends EventReader {
   isErrorTold(): boolean
 }
 
+const LF = 0x0a
 const CHOICE_DEPTH = 3
 /** More than any upstream takes; an answer with more is judged by the first. */
 const MAX_CHOICES = 1024
@@ -28,6 +30,9 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
   let isErrorTold = false
   let isLast = false
   let type = ''
+  let eventEnds = 0
+  let isEndOfLine = true
+  const repeated = createRepeatedEvent()
 
   const reader: JsonReader = {
     names: createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error']),
@@ -64,6 +69,7 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
       isOpen = false
     },
     onEventEnd() {
+      eventEnds++
       json.reset()
     },
   })
@@ -71,8 +77,22 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
   const isFinished = (): boolean =>
     !isOpen && (isLastType === undefined ? choices.areFinished() : isLast)
 
+  /** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
+  const isQuiet = (): boolean => !isOpen && !isEnded && !isErrorTold && !isLast
+
   return {
     ...events,
+    write(chunk) {
+      const isFresh = isEndOfLine && events.isBetweenEvents() && isQuiet()
+      if (isFresh && repeated.isRepeat(chunk)) return
+      const endsBefore = eventEnds
+      events.write(chunk)
+      isEndOfLine = chunk[chunk.length - 1] === LF
+      const isOne = eventEnds === endsBefore + 1
+      if (isFresh && isOne && isEndOfLine && events.isBetweenEvents() && isQuiet()) {
+        repeated.learn(chunk)
+      }
+    },
     isFinished,
     isEnded: () => isEnded || (endMark === '' && isFinished()),
     isErrorTold: () => isErrorTold,
