@@ -5,8 +5,8 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** 43 base62 characters hold 256 bits. */
 const TOKEN_LENGTH = 43
 
-/** Guesses are limited by address, but addresses are cheap: what is shorter is found in days. */
-export const MIN_TOKEN_LENGTH = 8
+/** What is shorter is found in minutes, whatever limits guesses by address. `npm run token` makes them long. */
+export const MIN_TOKEN_LENGTH = 4
 
 /** A new client token: `ks-` and 43 base62 characters. */
 export function createClientToken(): string {
