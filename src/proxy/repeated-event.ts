@@ -1,3 +1,5 @@
+import { findQuote, isAt } from '../usage/scan/find-bytes.ts'
+
 /** Knows the events of a stream that are the same but for the text of their `content`. */
 export interface RepeatedEvent {
   /** Whether these bytes are one event, and the one that was learned but for its text. */
@@ -7,8 +9,6 @@ export interface RepeatedEvent {
 }
 
 const CONTENT = Buffer.from('"content":"')
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const NO_BYTES = Buffer.alloc(0)
 
 /** Longer events are not kept: there may be thousands of streams. */
@@ -42,21 +42,4 @@ export function createRepeatedEvent(): RepeatedEvent {
       tail = Buffer.from(event.subarray(quote))
     },
   }
-}
-
-function isAt(bytes: Buffer, from: number, expected: Buffer): boolean {
-  for (let index = 0; index < expected.length; index++) {
-    if (bytes[from + index] !== expected[index]) return false
-  }
-  return true
-}
-
-/** The quote that ends a JSON string; -1 when it is not here. */
-function findQuote(bytes: Buffer, from: number): number {
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at]
-    if (byte === QUOTE) return at
-    if (byte === BACKSLASH) at++
-  }
-  return -1
 }

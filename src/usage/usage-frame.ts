@@ -1,3 +1,4 @@
+import { isAt } from './scan/find-bytes.ts'
 import { parseJson } from './scan/parse-json.ts'
 
 /** Takes bytes out of a stream on their way to the client. */
@@ -173,13 +174,6 @@ function tellsFinish(bytes: Buffer): boolean {
     at = bytes.indexOf(FINISH_MARK, at + 1)
   }
   return false
-}
-
-function isAt(bytes: Buffer, from: number, word: Buffer): boolean {
-  for (let index = 0; index < word.length; index++) {
-    if (bytes[from + index] !== word[index]) return false
-  }
-  return true
 }
 
 /** Without one there is no frame, and looking for `]` costs a fraction of looking for a word. */

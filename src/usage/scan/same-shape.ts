@@ -1,3 +1,4 @@
+import { findQuote } from './find-bytes.ts'
 import type { JsonReader } from './json-reader.ts'
 
 /**
@@ -21,7 +22,6 @@ const MAX_IDLE_LESSONS = 32
 const MAX_SHAPE_BYTES = 1024
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const COLON = 0x3a
 
 const DIGITS = new Uint8Array(256)
@@ -144,14 +144,4 @@ function isInWordValue(bytes: Buffer, from: number): boolean {
   let at = from - 1
   while (isOf(WORDS, bytes[at])) at--
   return bytes[at] === QUOTE && bytes[at - 1] === COLON
-}
-
-/** The quote that ends a JSON string; -1 when it is not here. */
-function findQuote(chunk: Buffer, from: number): number {
-  for (let at = from; at < chunk.length; at++) {
-    const byte = chunk[at]
-    if (byte === QUOTE) return at
-    if (byte === BACKSLASH) at++
-  }
-  return -1
 }

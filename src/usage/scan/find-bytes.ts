@@ -1,0 +1,20 @@
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** Whether these bytes stand there. */
+export function isAt(bytes: Buffer, from: number, expected: Buffer): boolean {
+  for (let index = 0; index < expected.length; index++) {
+    if (bytes[from + index] !== expected[index]) return false
+  }
+  return true
+}
+
+/** The quote that ends a JSON string, looked for from inside it; -1 when it is not here. */
+export function findQuote(bytes: Buffer, from: number): number {
+  for (let at = from; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) return at
+    if (byte === BACKSLASH) at++
+  }
+  return -1
+}
