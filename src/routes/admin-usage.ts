@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 import { KeystowError } from '../errors.ts'
 import type { LedgerStore } from '../stores/ledger-store.ts'
-import { unavailable } from '../stores/unavailable.ts'
+import { orUnavailable } from '../stores/unavailable.ts'
 import { type Calendar, createCalendar } from '../usage/calendar.ts'
 import { currentMonth, readDateRange } from '../usage/date-range.ts'
 import { type Group, GROUPS, toCsv, usageReport } from '../usage/usage-report.ts'
@@ -22,9 +22,7 @@ export default async function adminUsage(
   const calendar = createCalendar(timeZone)
   app.get('/admin/usage', async (request, reply) => {
     const query = readQuery(request, calendar)
-    const rows = await ledger.usage(query).catch((error: unknown) => {
-      throw error instanceof KeystowError ? error : unavailable(error)
-    })
+    const rows = await orUnavailable(ledger.usage(query))
     const data = usageReport(rows, query.groupBy)
     reply.headers({ 'cache-control': 'no-store', vary: 'accept' })
     if (!/\btext\/csv\b/i.test(request.headers.accept ?? '')) return { data }

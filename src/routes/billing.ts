@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Client } from '../clients/client.ts'
 import { KeystowError } from '../errors.ts'
 import type { LedgerStore, UsageRow } from '../stores/ledger-store.ts'
-import { unavailable } from '../stores/unavailable.ts'
+import { orUnavailable } from '../stores/unavailable.ts'
 import { limitOf, type SpentMicros } from '../usage/balance.ts'
 import { type Calendar, createCalendar } from '../usage/calendar.ts'
 import { currentMonth, readDateRange } from '../usage/date-range.ts'
@@ -63,14 +63,6 @@ function callerOf({ record }: FastifyRequest) {
 function rangeOf({ query }: FastifyRequest, calendar: Calendar) {
   const names = { from: 'start_date', to: 'end_date' }
   return readDateRange(Object.assign({}, query), names, currentMonth(calendar, Date.now()))
-}
-
-async function orUnavailable<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked
-  } catch (error) {
-    throw error instanceof KeystowError ? error : unavailable(error)
-  }
 }
 
 function subscriptionOf({ budgets }: Client, spent: SpentMicros) {

@@ -6,7 +6,7 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../stores/ledger-store.ts'
-import { unavailable } from '../stores/unavailable.ts'
+import { orUnavailable } from '../stores/unavailable.ts'
 import { type BudgetCap, type Estimate, type Opening, type Reservation } from '../usage/budget.ts'
 import type { LedgerEntry } from '../usage/ledger-entry.ts'
 import { lostEntryOf } from '../usage/lost-entry.ts'
@@ -50,14 +50,6 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
   let isReady = true
   let stats: LedgerStats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: false }
 
-  async function ask<T>(call: Promise<T>): Promise<T> {
-    try {
-      return await call
-    } catch (error) {
-      throw unavailable(error)
-    }
-  }
-
   const steps = setInterval(() => {
     if (running.size > 0) {
       calls.tell(
@@ -82,7 +74,7 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
         return { isGranted: true, grantedMicros: Infinity }
       }
       try {
-        const opening = await ask(calls.ask('open', sent))
+        const opening = await orUnavailable(calls.ask('open', sent))
         if (!opening.isGranted) running.delete(reservation.id)
         return opening
       } catch (error) {
@@ -90,13 +82,13 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
         throw error
       }
     },
-    grow: (id, wantedMicros) => ask(calls.ask('grow', { id, wantedMicros })),
+    grow: (id, wantedMicros) => orUnavailable(calls.ask('grow', { id, wantedMicros })),
     async settle(entry) {
       running.delete(entry.id)
-      await ask(calls.ask('settle', entry))
+      await orUnavailable(calls.ask('settle', entry))
     },
-    spent: (query) => ask(calls.ask('spent', query)),
-    usage: (query) => ask(calls.ask('usage', query)),
+    spent: (query) => orUnavailable(calls.ask('spent', query)),
+    usage: (query) => orUnavailable(calls.ask('usage', query)),
     stats: () => stats,
     isReady: () => isReady,
     async close() {
