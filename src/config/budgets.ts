@@ -1,5 +1,5 @@
 import type { TokenClient } from '../clients/client.ts'
-import type { BudgetCap } from '../usage/budget.ts'
+import { type BudgetCap, isInMoney } from '../usage/budget.ts'
 import type { Pricing } from '../usage/pricing.ts'
 import type { Config } from './config.ts'
 import type { Settings } from './settings.ts'
@@ -31,8 +31,6 @@ export function buildBudgets(settings: Settings, own: ClientAmounts = {}): reado
 
 const NO_BUDGETS: readonly BudgetCap[] = Object.freeze([])
 
-const isMoney = ({ unit }: BudgetCap): boolean => unit === 'money'
-
 /** Whether anybody has a cap, so that a ledger which is lost would be a budget begun anew. */
 export const hasBudgets = ({
   clients,
@@ -43,7 +41,7 @@ export const hasBudgets = ({
 /** What the operator should know: models that a client may use by name, and has no budget for that could be kept. */
 export function unpricedNotices(clients: readonly TokenClient[], pricing: Pricing): string[] {
   return clients
-    .filter(({ budgets }) => budgets.some(isMoney))
+    .filter(({ budgets }) => isInMoney(budgets))
     .flatMap(({ id, models = [] }) =>
       models
         .filter((model) => !model.includes('*') && pricing.find(model) === undefined)

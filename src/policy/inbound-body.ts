@@ -15,6 +15,7 @@ import type { DemandMeter } from '../usage/demand.ts'
 import { type BodyFields, type BodyLayout, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
 import { ARRAY } from './member-scanner.ts'
+import { isRead } from './methods.ts'
 import { findMultipartModel } from './multipart-model.ts'
 
 /** A client's body, ready to be sent on as it came. */
@@ -50,7 +51,7 @@ export async function readInboundBody(
   // A client that waits for the word to go on has by now passed identity and limits.
   if (request.headers.expect !== undefined && request.httpVersion !== '1.0')
     response.writeContinue()
-  if (request.method === 'GET' || request.method === 'HEAD') {
+  if (isRead(request.method)) {
     // Some clients send "{}" with every GET; it has no meaning there (RFC 9110 section 9.3.1).
     discardBody(request, options.limitBytes)
     return NO_BODY

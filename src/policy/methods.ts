@@ -7,3 +7,6 @@ export const FORWARDED_METHODS: readonly string[] = [
   'PATCH',
   'DELETE',
 ]
+
+/** Methods whose body has no meaning (RFC 9110 section 9.3). */
+export const isRead = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD'

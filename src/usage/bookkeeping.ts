@@ -1,7 +1,7 @@
 import { KeystowError } from '../errors.ts'
 import type { LedgerStore } from '../stores/ledger-store.ts'
 import { type Account, openAccount } from './account.ts'
-import type { Reservation } from './budget.ts'
+import { isInMoney, type Reservation } from './budget.ts'
 import { type CostOutlook, createCostOutlook, FREE_OUTLOOK } from './cost-outlook.ts'
 import type { DemandMeter } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -61,7 +61,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
   const { id, clientId, path, caps, startedAt, fields, family } = request
   const at = Math.round(performance.timeOrigin + startedAt)
   const { currency } = pricing
-  const hasMoneyCap = caps.some(({ unit }) => unit === 'money')
+  const hasMoneyCap = isInMoney(caps)
   const outlook = hasMoneyCap ? readOutlook(options) : FREE_OUTLOOK
   let account: Account | undefined
   let isSent = false

@@ -14,6 +14,10 @@ export interface BudgetCap {
   readonly cap: number
 }
 
+/** Whether what a request costs is of any matter to them. */
+export const isInMoney = (caps: readonly Pick<BudgetCap, 'unit'>[]): boolean =>
+  caps.some(({ unit }) => unit === 'money')
+
 /** What a request has used so far as far as anybody can tell. */
 export interface Estimate extends Usage {
   /** Undefined when the model has no price. */

@@ -1,4 +1,10 @@
-import { type Limit, MAX_SHARE, type Opening, type Reservation } from '../../usage/budget.ts'
+import {
+  isInMoney,
+  type Limit,
+  MAX_SHARE,
+  type Opening,
+  type Reservation,
+} from '../../usage/budget.ts'
 import type { Calendar } from '../../usage/calendar.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { lostEntryOf } from '../../usage/lost-entry.ts'
@@ -79,7 +85,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
       ])
       const [granted, refusing, spent]: unknown[] = Array.isArray(reply) ? reply : []
       const refusal = limits[Number(refusing)]
-      const isMoney = limits.some(({ unit }) => unit === 'money')
+      const isMoney = isInMoney(limits)
       return {
         opening:
           granted === '-1' && refusal !== undefined
