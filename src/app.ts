@@ -68,7 +68,9 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(refuseUnreadable, { headerCountLimit: config.headerCountLimit })
   await app.register(drainRequests, { drain })
   await app.register(health, { drain, limitStore })
-  await app.register(admin, { ...services, ...config, refuseToken })
+  const { adminToken, timeZone } = config
+  const { ledger, exposition } = services
+  await app.register(admin, { adminToken, timeZone, ledger, exposition, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {
     await surface.register(loadShedding, { metrics })
@@ -77,7 +79,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(inFlight, { metrics })
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })
-    await surface.register(billing, { ledger: services.ledger, timeZone: config.timeZone })
+    await surface.register(billing, { ledger, timeZone })
     await surface.register(forward, { ...services })
   })
   return app

@@ -1,12 +1,10 @@
-import { hasBudgets } from './config/budgets.ts'
 import { describeGeneratedToken } from './generated-token.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 import { createEgressScanner } from './proxy/egress-scan.ts'
 import type { Running, RunOptions } from './running.ts'
+import { openOwnLedger } from './services.ts'
 import { createUnexpectedErrors } from './unexpected-errors.ts'
-import { registerLedgerMetrics } from './usage-metrics.ts'
-import { createLedgerStore } from './usage/create-ledger-store.ts'
 import { type Crew, startCrew } from './workers/crew.ts'
 import { findPort } from './workers/find-port.ts'
 
@@ -24,11 +22,7 @@ export async function serveWithThreads(options: RunOptions): Promise<Running> {
   const metrics = createMetrics()
   // The threads know; nothing here stands for "away".
   metrics.limitStoreReady.set(1)
-  const ledger = createLedgerStore(
-    { ...config, hasBudgets: hasBudgets(config) },
-    { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
-  )
-  registerLedgerMetrics(metrics.registry, ledger)
+  const ledger = openOwnLedger(config, { logger, metrics })
   let crew: Crew | undefined
 
   async function close(reason: string): Promise<void> {

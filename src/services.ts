@@ -15,6 +15,7 @@ import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
 import { createUpstreamClient } from './proxy/upstream-client.ts'
 import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
+import type { LedgerStore } from './stores/ledger-store.ts'
 import type { LimitStore } from './stores/limit-store.ts'
 import { createMemoryLimitStore, type MemoryLimitStore } from './stores/memory-limit-store.ts'
 import { registerLedgerMetrics } from './usage-metrics.ts'
@@ -72,14 +73,7 @@ export function createServices(config: Config, surroundings: Surroundings = {}):
   })
   const metrics = createMetrics()
   registerCredentialMetrics(metrics.registry, () => policy.current().families)
-  const ledger =
-    shared?.ledger ??
-    createLedgerStore(
-      { ...config, hasBudgets: hasBudgets(config) },
-      { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
-    )
-  // Where threads share one, the main thread tells of it.
-  if (shared === undefined) registerLedgerMetrics(metrics.registry, ledger)
+  const ledger = shared?.ledger ?? openOwnLedger(config, { logger, metrics })
   const local = shared?.counters ?? createMemoryLimitStore()
   const limitStore = createLimitStore(config, { logger, metrics, local })
   const upstreamConnections = shareOf(config.upstreamConnections, config.workers)
@@ -104,6 +98,19 @@ export function createServices(config: Config, surroundings: Surroundings = {}):
       await Promise.all([limitStore.close(), ledger.close(), dispatcher.destroy()])
     },
   }
+}
+
+/** The ledger that this thread keeps, and tells of. */
+export function openOwnLedger(
+  config: Config,
+  { logger, metrics }: Pick<Services, 'logger' | 'metrics'>,
+): LedgerStore {
+  const ledger = createLedgerStore(
+    { ...config, hasBudgets: hasBudgets(config) },
+    { logger, onFailure: () => metrics.ledgerStoreFailures.inc() },
+  )
+  registerLedgerMetrics(metrics.registry, ledger)
+  return ledger
 }
 
 /** One body of the size that is allowed always finds room. */

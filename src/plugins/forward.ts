@@ -1,7 +1,6 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Dispatcher } from 'undici'
 
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
@@ -18,7 +17,6 @@ interface ForwardOptions extends Pick<
   ExchangeParts,
   'dispatcher' | 'places' | 'drain' | 'scanner' | 'metrics'
 > {
-  readonly dispatcher: Dispatcher
   readonly bodyMemory: BodyMemory
   readonly ledger: ServingLedger
 }
