@@ -8,25 +8,10 @@ import { hashClientToken } from '../../src/clients/client-token.ts'
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { type Gateway, startGateway } from '../helpers/gateway.ts'
+import { micros, priceFile } from '../helpers/prices.ts'
 import { startProcess } from '../helpers/process.ts'
 import { redisServer, startRedis } from '../helpers/redis.ts'
 import { startUpstream, type Upstream } from '../helpers/upstream.ts'
-
-/** One micro a token of output, so that amounts are counts. */
-const PRICES = `currency: CNY
-models:
-  by-token: { outputPerMillion: 1 }
-  by-call: { perCall: 0.000100 }
-  picture: { perImage: 0.000030 }
-`
-
-function writePrices(): string {
-  const file = join(createFolder(), 'pricing.yaml')
-  writeFileSync(file, PRICES)
-  return file
-}
-
-const micros = (count: number): string => (count / 1e6).toFixed(6)
 
 const WORD = 'data: {"choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}\n\n'
 const CHAT_END =
@@ -131,7 +116,7 @@ describe('a budget', () => {
     const upstream = await startTalker(100_000)
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: micros(1000), PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: micros(1000), PRICING_FILE: priceFile() },
     })
     const answer = await ask(gateway, { stream: true })
     const text = await answer.text()
@@ -158,7 +143,7 @@ describe('a budget', () => {
     })
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: micros(600), PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: micros(600), PRICING_FILE: priceFile() },
     })
     const answer = await ask(gateway, { stream: true, input: 'hi' }, '/v1/responses')
     const text = await answer.text()
@@ -174,7 +159,7 @@ describe('a budget', () => {
     })
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: micros(10_000), PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: micros(10_000), PRICING_FILE: priceFile() },
     })
     const greedy = ask(gateway, { max_tokens: 1_000_000_000 })
     const others = [1, 2, 3, 4].map(() => ask(gateway, { max_tokens: 100 }))
@@ -191,7 +176,7 @@ describe('a budget', () => {
     )
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: micros(400), PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: micros(400), PRICING_FILE: priceFile() },
     })
     for (let call = 0; call < 20; call++) expect((await ask(gateway, {})).status).toBe(200)
     expect(costOf(await entriesOf(gateway, 20))).toBe(20)
@@ -201,7 +186,7 @@ describe('a budget', () => {
     const upstream = await startTalker()
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: '5', PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: '5', PRICING_FILE: priceFile() },
     })
     const answer = await ask(gateway, { model: 'unheard-of' })
     expect(answer.status).toBe(403)
@@ -217,7 +202,7 @@ describe('a budget', () => {
     })
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: micros(100), PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: micros(100), PRICING_FILE: priceFile() },
     })
     const draw = (n: number): Promise<Response> =>
       ask(gateway, { model: 'picture', prompt: 'a', n }, '/v1/images/generations')
@@ -231,7 +216,7 @@ describe('a budget', () => {
     const upstream = await startTalker(100_000)
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BUDGET_PER_DAY: '5', PRICING_FILE: writePrices() },
+      env: { BUDGET_PER_DAY: '5', PRICING_FILE: priceFile() },
     })
     const answer = await ask(gateway, { stream: true })
     const reader = answer.body?.getReader()
@@ -248,7 +233,7 @@ describe('a budget', () => {
       upstream: upstream.origin,
       env: {
         TOTAL_BUDGET_PER_DAY: micros(30_000),
-        PRICING_FILE: writePrices(),
+        PRICING_FILE: priceFile(),
         CONCURRENCY_LIMIT: '0',
       },
     })
@@ -274,7 +259,7 @@ describe.skipIf(redisServer === undefined)('a budget in Redis', () => {
       REDIS_URL: redis.url,
       REDIS_FAILURE_MODE: 'closed',
       TOTAL_BUDGET_PER_DAY: micros(20_000),
-      PRICING_FILE: writePrices(),
+      PRICING_FILE: priceFile(),
       CONCURRENCY_LIMIT: '0',
     }
     const gateways = await Promise.all(
@@ -307,7 +292,7 @@ describe('--check', () => {
     )
     const keystow = startProcess({
       args: ['--check'],
-      env: { KEYSTOW_CONFIG: file, UPSTREAM_API_KEY: 'hk-test-check', PRICING_FILE: writePrices() },
+      env: { KEYSTOW_CONFIG: file, UPSTREAM_API_KEY: 'hk-test-check', PRICING_FILE: priceFile() },
     })
     expect(await keystow.exited).toBe(0)
     expect(keystow.stdout()).toContain('clients.bob.models: unheard-of has no price')
