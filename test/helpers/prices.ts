@@ -10,6 +10,7 @@ models:
   by-input: { inputPerMillion: 1 }
   both: { inputPerMillion: 1, outputPerMillion: 1 }
   by-call: { perCall: 0.000100 }
+  whisper-1: { perSecond: 0.000010 }
   by-second: { perSecond: 0.000010 }
   picture: { perImage: 0.000030 }
   mj: { perCall: 0.000050 }
