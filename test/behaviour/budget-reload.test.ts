@@ -1,19 +1,23 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { expect, it, onTestFinished } from 'vitest'
 
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
+import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL } from '../helpers/gateway.ts'
 import { micros, priceFile } from '../helpers/prices.ts'
 import { clientYaml, startReloadable } from '../helpers/reloadable.ts'
 
 const yaml = (...clients: readonly string[]): string => `clients:\n${clients.join('')}`
 
-async function start(first: string) {
+async function start(first: string, env: Readonly<Record<string, string>> = {}) {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL, paceMs: 1 })
   onTestFinished(() => upstream.close())
   const running = await startReloadable({
     upstream: upstream.origin,
     yaml: first,
-    env: { PRICING_FILE: priceFile() },
+    env: { PRICING_FILE: priceFile(), ...env },
   })
   const ask = (token: string, body: object = {}): Promise<Response> =>
     running.fetch('/v1/chat/completions', token, {
@@ -61,4 +65,16 @@ it('says which budget is mistyped, and keeps those that it has', async () => {
   expect(said).toContain('did you mean totalBudgetPerDay?')
   expect(said).toContain('give an amount such as 5 or 2.50')
   expect(await running.status('bob')).toBe(429)
+})
+
+it('takes up no budget that the ledger cannot keep over a restart', async () => {
+  // A file stands where the folder should be.
+  const file = join(createFolder(), 'file')
+  writeFileSync(file, '')
+  const running = await start(yaml(clientYaml('bob')), { DATA_DIR: join(file, 'data') })
+  running.write(yaml(clientYaml('bob', ', quotaPerDay: 1')))
+  await running.hangUp(/not reloaded/)
+  expect(running.keystow.stdout()).toContain('DATA_DIR: cannot be written, and budgets rest on it')
+  expect(await running.status('bob')).toBe(200)
+  expect(await running.status('bob')).toBe(200)
 })
