@@ -3,11 +3,13 @@ import { hash } from 'node:crypto'
 import type { Logger } from 'pino'
 
 import type { Config } from './config/config.ts'
+import { hasBudgets } from './config/budgets.ts'
 import { parseConfig } from './config/load.ts'
 import type { Inputs } from './config/read-inputs.ts'
 import type { SecretFiles } from './config/secret-sources.ts'
 import { watchFiles } from './file-watch.ts'
 import type { LivePolicy } from './policy/policy.ts'
+import type { ServingLedger } from './workers/ledger-calls.ts'
 
 interface ReloadOptions {
   readonly readInputs: () => Inputs
@@ -15,6 +17,7 @@ interface ReloadOptions {
   readonly inputs: Inputs
   readonly files: SecretFiles
   readonly policy: LivePolicy
+  readonly ledger: Pick<ServingLedger, 'stats'>
   readonly logger: Logger
   /** A client token was made, because the last client was taken out. */
   readonly onGeneratedToken: (config: Config) => void
@@ -65,6 +68,8 @@ function createReloader(options: ReloadOptions): Reloader {
     const { config, notices, needsRestart } = result
     const digest = digestOf(inputs, config, needsRestart)
     const isChanged = digest !== goodDigest
+    const bad = budgetProblem(config, running, options.ledger)
+    if (isChanged && bad !== undefined) return [bad]
     const problems = isChanged ? policy.replace(config) : []
     if (problems.length > 0) return problems
 
@@ -113,6 +118,16 @@ function missingFileProblem(inputs: Inputs, before: Inputs): string | undefined 
   if (inputs.problem !== undefined) return inputs.problem
   if (inputs.file !== undefined || before.file === undefined) return undefined
   return `${before.file.name}: the file is gone; put it back, or restart without it`
+}
+
+/** At the start the process would not have begun: a ledger in memory is a budget that begins anew with every restart. */
+function budgetProblem(
+  next: Config,
+  running: Config,
+  ledger: ReloadOptions['ledger'],
+): string | undefined {
+  if (!hasBudgets(next) || hasBudgets(running) || ledger.stats().isDurable) return undefined
+  return 'DATA_DIR: cannot be written, and budgets rest on it; make it writable and restart'
 }
 
 /** Tells whether anything differs that a configuration is made from, its secrets included. */

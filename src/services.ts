@@ -113,8 +113,8 @@ export function openOwnLedger(
   return ledger
 }
 
-/** One body of the size that is allowed always finds room. */
+/** One body of the size that is allowed always finds room: what holds it may be twice as large, and it is copied. */
 function bodyMemoryBytes({ bodyMemoryLimitMb, bodyLimitMb, workers }: Config): number {
   if (bodyMemoryLimitMb === 0) return 0
-  return Math.max(shareOf(bodyMemoryLimitMb, workers), 2 * bodyLimitMb) * BYTES_PER_MIB
+  return Math.max(shareOf(bodyMemoryLimitMb, workers), 3 * bodyLimitMb) * BYTES_PER_MIB
 }

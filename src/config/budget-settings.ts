@@ -10,17 +10,27 @@ const MAX_QUOTA = 1_000_000_000
 
 /** An amount in the price table's currency, as whole micros. */
 export const money = z
-  .union([z.number(), z.string()], { error: EXPECTED_MONEY })
-  .transform(parseMicros)
-  .pipe(z.number({ error: EXPECTED_MONEY }))
+  .union([z.number(), z.string()], { error: `give ${EXPECTED_MONEY}` })
+  .transform((value, context) => {
+    const micros = parseMicros(value)
+    if (micros !== undefined) return micros
+    context.addIssue({ code: 'custom', message: `give ${EXPECTED_MONEY}` })
+    return z.NEVER
+  })
 
-export const quota = wholeNumber(0, MAX_QUOTA)
+/** A number of requests, in the YAML of a client. */
+export const quota = z
+  .int({ error: `give ${EXPECTED_COUNT}` })
+  .min(0, { error: `give ${EXPECTED_COUNT}` })
+  .max(MAX_QUOTA, { error: `give ${EXPECTED_COUNT}` })
 
 const moneySetting = (env: string, meaning: string) =>
   money.default(0).register(settingInfo, { env, expected: EXPECTED_MONEY, meaning })
 
 const quotaSetting = (env: string, meaning: string) =>
-  quota.default(0).register(settingInfo, { env, expected: EXPECTED_COUNT, meaning })
+  wholeNumber(0, MAX_QUOTA)
+    .default(0)
+    .register(settingInfo, { env, expected: EXPECTED_COUNT, meaning })
 
 /** What may be spent, in the currency of the price table, and how often may be asked. */
 export const budgetsShape = {

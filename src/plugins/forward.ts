@@ -2,16 +2,20 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
+import { KeystowError } from '../errors.ts'
+import type { Metrics } from '../metrics.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
 import { startTurns } from '../proxy/credential-turns.ts'
 import type { Exchange, OutboundRequest } from '../proxy/exchange.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { type Bookkeeping, createBookkeeping } from '../usage/bookkeeping.ts'
+import { isBudgetSpent } from '../usage/budget-error.ts'
 import type { ServingLedger } from '../workers/ledger-calls.ts'
 import { type Call, readCall } from './read-call.ts'
 import { familyConstraint } from './routing.ts'
 import { type ExchangeParts, runExchange } from './run-exchange.ts'
+import { createSettling } from './settling.ts'
 
 interface ForwardOptions extends Pick<
   ExchangeParts,
@@ -50,17 +54,23 @@ async function forward(
   /** Set while it runs: a budget tells it to go on, or to end. */
   const link: { running?: Exchange } = {}
   const books = createBooks(request, call, { ...options, link })
-  await books.open()
+  const settle = createSettling(request, books)
   try {
-    const sending = prepareSending(request, call)
-    const { meter, isUsageAdded } = call
-    await runExchange(request, reply, { ...options, ...sending, meter, books, isUsageAdded, link })
+    await openBooks(books, options.metrics)
+    const sending = { ...prepareSending(request, call), ...call, books, settle, link }
+    await runExchange(request, reply, { ...options, ...sending })
   } catch (error) {
-    // Whoever ended it has settled it, but for an error that nobody expected.
-    const { startedAt, bytes } = request.record
-    const durationMs = Math.round(performance.now() - startedAt)
-    const facts = { durationMs, bytes, firstByteMs: undefined, upstreamRequestId: undefined }
-    await books.settle({ ...facts, ending: 'aborted', status: 500 })
+    // A call that its budget refuses, or an error that nobody expected: any other was settled where it ended.
+    settle('aborted', error instanceof KeystowError ? error.status : 500)
+    throw error
+  }
+}
+
+async function openBooks(books: Bookkeeping, metrics: Metrics): Promise<void> {
+  try {
+    await books.open()
+  } catch (error) {
+    if (isBudgetSpent(error)) metrics.limited.inc({ limit: 'budget' })
     throw error
   }
 }

@@ -76,12 +76,18 @@ const mustKnowModel = ({ models, budgets }: Client): boolean =>
 type Outgoing = Pick<Call, 'content' | 'length' | 'isUsageAdded'>
 
 /** The body to send: a stream of talk is asked for its usage. */
-function withUsage({ content, length, fields, layout }: InboundBody, endpoint: Endpoint): Outgoing {
+function withUsage(body: InboundBody, endpoint: Endpoint): Outgoing {
+  const { content, length, fields, layout, account } = body
   const isTalk = endpoint === 'chat' || endpoint === 'completions'
   const isAsked = isTalk && fields.stream === true && layout !== undefined
   if (!isAsked || !Buffer.isBuffer(content)) return { content, length, isUsageAdded: false }
   const asking = askForUsage(content, layout)
   if (typeof asking === 'string') throw new KeystowError('invalidBody', { message: asking })
   const { content: asked, isAdded: isUsageAdded } = asking
+  if (asked !== content) {
+    // For a moment there are two of them.
+    account?.hold(content.buffer.byteLength + asked.length)
+    account?.hold(asked.length)
+  }
   return { content: asked, length: asked.length, isUsageAdded }
 }

@@ -6,6 +6,7 @@ import { createTokenRedactor, type TokenRedactor } from '../clients/redact-token
 import { KeystowError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
+import { isBudgetSpent } from '../usage/budget-error.ts'
 
 /** Longer names are no model's. */
 const MAX_MODEL_LENGTH = 100
@@ -60,7 +61,8 @@ function routeOf(request: FastifyRequest): string {
 function logRequest(request: FastifyRequest, status: number): void {
   const { record } = request
   const line = toLogFields(request, status)
-  const isFailure = status >= 500 || record.ending === 'aborted'
+  // Who has spent a budget may ask again and again: that is no failure of anybody's.
+  const isFailure = (status >= 500 || record.ending === 'aborted') && !isBudgetSpent(record.error)
   if (record.error !== undefined && isFailure) request.log.error({ ...line, err: record.error })
   else request.log.info(line)
 }

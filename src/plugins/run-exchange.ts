@@ -21,6 +21,7 @@ import type { Bookkeeping } from '../usage/bookkeeping.ts'
 import type { Meter } from '../usage/meter.ts'
 import { createUsageFrameFilter } from '../usage/usage-frame.ts'
 import { tokenRedactorOf } from './request-log.ts'
+import type { Settle } from './settling.ts'
 
 export interface ExchangeParts {
   readonly dispatcher: Dispatcher
@@ -33,6 +34,7 @@ export interface ExchangeParts {
   readonly buildOutbound: () => OutboundRequest
   readonly meter: Meter
   readonly books: Bookkeeping
+  readonly settle: Settle
   /** The usage of a stream was asked for by Keystow alone. */
   readonly isUsageAdded: boolean
   /** Is told of the exchange once it runs. */
@@ -45,9 +47,8 @@ export function runExchange(
   reply: FastifyReply,
   parts: ExchangeParts,
 ): Promise<void> {
-  const { dispatcher, places, drain, scanner, turns, buildOutbound, link } = parts
+  const { dispatcher, places, drain, scanner, turns, buildOutbound, settle, link } = parts
   const { record } = request
-  const settle = createSettling(request, parts)
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
     function takeOver(): void {
@@ -97,18 +98,6 @@ export function runExchange(
   })
 }
 
-/** Nobody waits for it: the ledger keeps it in its turn. */
-function createSettling({ record, log }: FastifyRequest, { books }: ExchangeParts) {
-  return function settle(ending: ExchangeEnding, status: number): void {
-    const { firstByteAt, startedAt, bytes, upstreamRequestId } = record
-    const firstByteMs = firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt)
-    const durationMs = Math.round(performance.now() - startedAt)
-    books
-      .settle({ ending, status, firstByteMs, durationMs, bytes, upstreamRequestId })
-      .catch((err: unknown) => log.error({ err, requestId: record.id }, 'not in the ledger'))
-  }
-}
-
 function createTap({ books, meter, isUsageAdded }: ExchangeParts): AnswerTap {
   return {
     mayGoOn: books.mayGoOn,
@@ -126,10 +115,11 @@ type Observers = Pick<ExchangeOptions, 'onAnswer' | 'onUnanswered' | 'onLeak' | 
 
 function createObservers(request: FastifyRequest, parts: ExchangeParts): Observers {
   const { record, log } = request
-  const { turns, buildOutbound, metrics } = parts
+  const { turns, buildOutbound, books, metrics } = parts
   /** The request's own line names only the credential that was used last. */
   const sendAgain = (status?: number): OutboundRequest => {
     const { id: requestId, credential } = record
+    books.refused()
     log.warn({ requestId, credential, status }, 'refused: sent again with another key')
     return buildOutbound()
   }

@@ -26,6 +26,8 @@ export interface InboundBody {
   readonly fields: BodyFields
   /** Of a JSON body. */
   readonly layout?: BodyLayout
+  /** What it takes of the memory for bodies, where it was collected. */
+  readonly account?: BodyAccount
 }
 
 interface InboundBodyOptions {
@@ -86,7 +88,8 @@ async function readFields(request: IncomingMessage, options: CollectOptions): Pr
   if (content.length === 0) return { content, length: 0, fields: {} }
   const fields = scanner.end()
   if (typeof fields !== 'string') {
-    return { content, length: content.length, fields, layout: scanner.layout() }
+    const layout = scanner.layout()
+    return { content, length: content.length, fields, layout, account: options.account }
   }
   if (isRefused(fields)) throw invalidBody(fields)
   return { content, length: content.length, fields: {} }

@@ -10,6 +10,8 @@ export interface AnswerWriter {
   end(): KeystowError | undefined
   /** The upstream broke off: tells the client so in the way that its answer allows. */
   fail(error: KeystowError): void
+  /** The model has finished, as far as can be told: what may follow costs nothing. */
+  isFinished(): boolean
   /** Sends a sign of life, where the answer has room for one. */
   beat(): void
 }
@@ -28,6 +30,7 @@ export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
     fail() {
       response.destroy()
     },
+    isFinished: () => false,
     beat() {},
   }
 }

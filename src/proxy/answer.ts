@@ -69,8 +69,8 @@ export function startAnswer(options: AnswerOptions): Answer {
   const writer = createWriter(options)
   const scan = options.scanner.startBody({ isFixedLength: options.isFixedLength })
   let isStopped = false
-  const gate =
-    options.mayGoOn === undefined ? undefined : createEventGate({ pass, mayGoOn: options.mayGoOn })
+  const { mayGoOn } = options
+  const gate = mayGoOn && createEventGate({ pass, mayGoOn: () => writer.isFinished() || mayGoOn() })
   const silence = startSilenceClock({
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
     idleMs: clocks.idleMs,

@@ -16,20 +16,29 @@ interface EventGateOptions {
   readonly mayGoOn: () => boolean
 }
 
+/** An event that is longer is asked about before its end: who never ends one would never be asked about. */
+const MAX_UNASKED_BYTES = 16 * 1024
+
 const LF = 0x0a
 const CR = 0x0d
-const NO_BYTES = Buffer.alloc(0)
 
 export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate {
+  const findEnd = createEndFinder()
   let held: Buffer | undefined
   let onEnd: (() => void) | undefined
+  /** Of the event that has not ended, and of which nobody was asked. */
+  let unasked = 0
 
   function passEvents(bytes: Buffer): boolean {
     let isOpen = true
     for (let from = 0; from < bytes.length;) {
-      const to = endOfEvent(bytes, from)
+      const end = findEnd(bytes, from)
+      const to = end === -1 ? bytes.length : end
       isOpen = pass(bytes.subarray(from, to)) && isOpen
+      unasked += to - from
       from = to
+      if (end === -1 && unasked < MAX_UNASKED_BYTES) continue
+      unasked = 0
       if (mayGoOn()) continue
       held = bytes.subarray(from)
       return false
@@ -44,25 +53,36 @@ export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate 
       return false
     },
     end(onPassed) {
-      if (held === undefined) onPassed()
+      if (held === undefined || held.length === 0) onPassed()
       else onEnd = onPassed
     },
     resume() {
-      const bytes = held ?? NO_BYTES
+      const bytes = held
       held = undefined
-      passEvents(bytes)
+      if (bytes !== undefined) passEvents(bytes)
       if (held === undefined) onEnd?.()
     },
     isHeld: () => held !== undefined,
   }
 }
 
-/** Behind the empty line that ends the first event, or the end of the bytes. */
-function endOfEvent(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    const next = bytes[at + 1]
-    if (next === LF) return at + 2
-    if (next === CR && bytes[at + 2] === LF) return at + 3
+/** Finds the byte behind the empty line that ends an event; -1 when it has not come. Chunks are cut anywhere. */
+function createEndFinder(): (bytes: Buffer, from: number) => number {
+  let isLineStart = true
+  return function findEnd(bytes, from) {
+    for (let at = from; at < bytes.length;) {
+      if (isLineStart) {
+        if (bytes[at] === LF) return at + 1
+        if (bytes[at] === CR) {
+          at++
+          continue
+        }
+      }
+      const lineEnd = bytes.indexOf(LF, at)
+      isLineStart = lineEnd !== -1
+      if (!isLineStart) return -1
+      at = lineEnd + 1
+    }
+    return -1
   }
-  return bytes.length
 }

@@ -24,6 +24,8 @@ export function createEventStreamWriter(
   const progress = form && createStreamProgress(form)
   const events = progress ?? createEventReader(undefined)
 
+  const isFinished = (): boolean => progress?.isEnded() === true || progress?.isFinished() === true
+
   function write(chunk: Buffer): boolean {
     const bytes = held === undefined ? chunk : Buffer.concat([held, chunk])
     const incomplete = incompleteUtf8Bytes(bytes)
@@ -42,7 +44,7 @@ export function createEventStreamWriter(
       response.end(missing + end)
       return brokenOff('the upstream told an error in its stream')
     }
-    if (progress?.isEnded() === true || progress?.isFinished() === true) {
+    if (isFinished()) {
       response.end(missing + end)
       return undefined
     }
@@ -52,6 +54,7 @@ export function createEventStreamWriter(
 
   return {
     write,
+    isFinished,
     fail(error) {
       if (form === undefined) response.destroy()
       else conclude(form, error)

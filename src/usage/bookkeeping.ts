@@ -27,6 +27,8 @@ export interface Bookkeeping {
   open(): Promise<void>
   /** The call goes out. */
   sent(): void
+  /** What went out was refused, and nothing was done for it; it may go out again. */
+  refused(): void
   /**
    * To be asked after every event of a stream: whether the next one may follow, or waits for `onResume` or
    * `onExhausted`. Absent when there is no budget that it could spend.
@@ -59,7 +61,8 @@ interface BookkeepingOptions {
 export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
   const { ledger, pricing, meter, demand, request } = options
   const { id, clientId, path, caps, startedAt, fields, family } = request
-  const at = Math.round(performance.timeOrigin + startedAt)
+  // By the wall clock as it is now: it may have been set since the process began.
+  const at = Math.round(Date.now() - (performance.now() - startedAt))
   const { currency } = pricing
   const hasMoneyCap = isInMoney(caps)
   const outlook = hasMoneyCap ? readOutlook(options) : FREE_OUTLOOK
@@ -89,6 +92,9 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
     },
     sent() {
       isSent = true
+    },
+    refused() {
+      isSent = false
     },
     mayGoOn: hasMoneyCap
       ? () => account?.spend(outlook.costAfter(meter.outputTokens())) ?? true

@@ -1,4 +1,4 @@
-import { grantOf, type Limit, needOf, type Opening, type Reservation } from './budget.ts'
+import { grantOf, isEnough, type Limit, needOf, type Opening, type Reservation } from './budget.ts'
 import type { CounterKeys } from './counter-keys.ts'
 import { createTallies, type Tallies, type Tally } from './tallies.ts'
 
@@ -52,7 +52,7 @@ export function createBudgetBook(maxTallies?: number): BudgetBook {
       let grantedMicros = Infinity
       for (const limit of limits) {
         const left = leftOf(limit, tallies.get(limit.counterKey))
-        if (left < needOf(limit, amounts)) return { isGranted: false, refusal: limit }
+        if (!isEnough(left, needOf(limit, amounts))) return { isGranted: false, refusal: limit }
         if (limit.unit === 'money') grantedMicros = Math.min(grantedMicros, grantOf(left, amounts))
       }
       adopt(id, limits, grantedMicros)

@@ -75,6 +75,9 @@ export function needOf({ unit }: Limit, { minimumMicros, wantedMicros }: Amounts
   return Math.max(minimumMicros, wantedMicros > 0 ? 1 : 0)
 }
 
+/** Of a budget that was passed by an event less than nothing is left, and what costs nothing needs none of it. */
+export const isEnough = (left: number, need: number): boolean => need === 0 || left >= need
+
 /** What of `left` is set aside for a request that begins. */
 export const grantOf = (left: number, { minimumMicros, wantedMicros }: Amounts): number =>
   Math.max(minimumMicros, Math.min(wantedMicros, Math.floor(left * MAX_SHARE)))

@@ -8,6 +8,9 @@ const STEP_TOKENS = 256
 
 const TOKENS_PER_PRICE = 1e6
 
+/** No answer is longer. */
+const MAX_TOKENS = 1e9
+
 /** What is known of a request's cost before its call, in micros. */
 export interface CostOutlook {
   readonly inputMicros: number
@@ -46,15 +49,29 @@ export function createCostOutlook(options: OutlookOptions): CostOutlook {
   const inputMicros = maxCostOf(sure, price)
   const microsOf = (tokens: number): number =>
     Math.ceil((tokens * price.outputPerMillion) / TOKENS_PER_PRICE)
-  const { n = 1, maxTokens, stream = false } = fields
-  const most = maxTokens === undefined ? undefined : Math.max(0, maxTokens) * Math.max(1, n)
+  const { stream: isStream = false } = fields
+  // What is not written was counted as if it were all there.
+  if (!isWriter) {
+    const costAfter = (tokens: number): number => Math.max(inputMicros, microsOf(tokens))
+    return { inputMicros, stepMicros: 0, maxOutputMicros: 0, isStream, costAfter }
+  }
+  const most = findMostTokens(fields)
   return {
     inputMicros,
-    stepMicros: isWriter ? microsOf(STEP_TOKENS) : 0,
-    maxOutputMicros: isWriter ? most && microsOf(most) : 0,
-    isStream: stream,
+    stepMicros: microsOf(STEP_TOKENS),
+    maxOutputMicros: most === undefined ? undefined : microsOf(most),
+    isStream,
     costAfter: (outputTokens) => inputMicros + microsOf(outputTokens),
   }
+}
+
+/**
+ * The tokens of all choices together; undefined when the request names no end, or one that upstreams take for none.
+ * JSON's numbers reach to infinity, and what comes of those is no number: it would be less than any budget.
+ */
+function findMostTokens({ n = 1, maxTokens = 0 }: OutlookOptions['fields']): number | undefined {
+  if (maxTokens < 1) return undefined
+  return Math.min(maxTokens, MAX_TOKENS) * Math.min(Math.max(n, 1), MAX_TOKENS)
 }
 
 /** Costs nothing, whatever it does: where nothing is billed, or no budget is in money. */

@@ -132,13 +132,19 @@ describe.each(stores)('a ledger in %s', (_name, prepare) => {
       })
     })
 
-    it('grants what costs nothing where the money is spent', async () => {
+    it.each([100, 103])('grants what costs nothing where %d of 100 are spent', async (spent) => {
       const store = await start()
-      await spend(store, 100)
+      await spend(store, spent)
       const free = { caps: [moneyCap(100)], minimumMicros: 0, wantedMicros: 0 }
       expect(await store.open(makeReservation(free))).toMatchObject({ isGranted: true })
       const unknown = { ...free, wantedMicros: 1 }
       expect(await store.open(makeReservation(unknown))).toMatchObject({ isGranted: false })
+    })
+
+    it('grants nothing to a request whose cost is no number', async () => {
+      const store = await start()
+      const absurd = { caps: [moneyCap(100)], minimumMicros: NaN, wantedMicros: NaN }
+      expect(await store.open(makeReservation(absurd))).toMatchObject({ isGranted: false })
     })
 
     it('keeps the budgets of clients apart, and that of the instance together', async () => {

@@ -1,3 +1,6 @@
+import { expect, vi } from 'vitest'
+
+import type { LedgerStore } from '../../src/stores/ledger-store.ts'
 import type { BudgetCap, Estimate, Reservation } from '../../src/usage/budget.ts'
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts'
 import { NO_USAGE } from '../../src/usage/usage.ts'
@@ -65,4 +68,18 @@ export function makeEntry(
     cachedTokens: 5,
     ...parts,
   }
+}
+
+/** The entries of a gateway, once there are so many. */
+export function readEntries(
+  { ledger }: { readonly ledger: Pick<LedgerStore, 'entries'> },
+  count: number,
+): Promise<LedgerEntry[]> {
+  return vi.waitFor(async () => {
+    const entries: LedgerEntry[] = []
+    for await (const entry of ledger.entries({ from: 0, to: Date.now() + 60_000 }))
+      entries.push(entry)
+    expect(entries).toHaveLength(count)
+    return entries
+  }, 10_000)
 }

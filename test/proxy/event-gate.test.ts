@@ -5,10 +5,10 @@ import { createEventGate } from '../../src/proxy/event-gate.ts'
 /** A gate that lets `allowed` events pass, and what has passed. */
 function start(allowed: number) {
   const passed: string[] = []
-  const state = { allowed }
+  const state = { allowed, mayGoOn: (): boolean => passed.length < state.allowed }
   const gate = createEventGate({
     pass: (bytes) => passed.push(bytes.toString()) > 0,
-    mayGoOn: () => passed.length < state.allowed,
+    mayGoOn: () => state.mayGoOn(),
   })
   return { gate, passed, state }
 }
@@ -50,14 +50,32 @@ describe('an event gate', () => {
     expect([passed.join(''), hasEnded]).toEqual([EVENTS, true])
   })
 
-  it('holds back nothing, also when the last event that may pass was the last there is', () => {
-    const { gate, state } = start(1)
+  it('does not wait with the end for what could only follow', () => {
+    const { gate, passed } = start(1)
     gate.write(Buffer.from('data: 1\n\n'))
     let hasEnded = false
     gate.end(() => (hasEnded = true))
-    expect(hasEnded).toBe(false)
-    state.allowed = 10
+    expect([passed, hasEnded]).toEqual([['data: 1\n\n'], true])
+  })
+
+  it.each([1, 2, 3, 5])('cuts no event in two, in whatever pieces of %i it comes', (size) => {
+    const { gate, passed, state } = start(Infinity)
+    let asked = 0
+    state.mayGoOn = () => ++asked < 2
+    const bytes = Buffer.from(EVENTS)
+    for (let at = 0; at < bytes.length; at += size) gate.write(bytes.subarray(at, at + size))
+    expect(passed.join('')).toBe('data: 1\n\ndata: 2\r\n\r\n')
+    state.mayGoOn = () => true
     gate.resume()
-    expect(hasEnded).toBe(true)
+    expect(passed.join('')).toBe(EVENTS)
+  })
+
+  it('asks about an event that does not end', () => {
+    const { gate, state } = start(Infinity)
+    let asked = 0
+    state.mayGoOn = () => ++asked < 4
+    for (let i = 0; i < 100; i++) gate.write(Buffer.from('x'.repeat(1024)))
+    expect(gate.isHeld()).toBe(true)
+    expect(asked).toBe(4)
   })
 })

@@ -11,13 +11,19 @@ import { startUpstream } from '../helpers/upstream.ts'
 
 const MIB = 1024 * 1024
 
+interface Most {
+  readonly bytes: number
+  /** The end, which is not sent. */
+  readonly end?: string
+}
+
 /** Sends all but the end of a JSON body of so many bytes. */
-function sendMost(gateway: Gateway, bytes: number): RawConnection {
+function sendMost(gateway: Gateway, { bytes, end = '"}' }: Most): RawConnection {
   const client = openRaw(gateway)
   client.send(
     rawRequest('POST', '/v1/chat/completions', {
       head: `content-type: application/json\r\ncontent-length: ${bytes}\r\n`,
-      body: `{"a":"${'x'.repeat(bytes - 8)}`,
+      body: `{"a":"${'x'.repeat(bytes - 6 - end.length)}`,
     }),
   )
   return client
@@ -32,7 +38,7 @@ describe('the memory for bodies', () => {
       upstream: upstream.origin,
       env: { BODY_LIMIT_MB: '4', BODY_MEMORY_LIMIT_MB: '16', CONCURRENCY_LIMIT: '0' },
     })
-    const clients = Array.from({ length: 12 }, () => sendMost(gateway, 3 * MIB))
+    const clients = Array.from({ length: 12 }, () => sendMost(gateway, { bytes: 3 * MIB }))
     const refused = clients.map(async (client) => (await client.untilClosed())[0]?.status)
     const first = await Promise.any(refused)
     expect(first).toBe(503)
@@ -42,22 +48,43 @@ describe('the memory for bodies', () => {
     const open = clients.filter(({ socket }) => !socket.readableEnded && !socket.destroyed)
     for (const client of open) client.socket.destroy()
     await gateway.waitForLine(() => gateway.requestLines().length === 13)
-    const whole = sendMost(gateway, 3 * MIB)
+    const whole = sendMost(gateway, { bytes: 3 * MIB })
     whole.send('"}')
     expect((await whole.answers(1))[0]?.status).toBe(200)
   })
 
-  it('has room for one body of the size that is allowed, however little there is', async () => {
+  it.each(['"}', '","stream":true}'])(
+    'has room for one body of the size that is allowed, however little there is: %s',
+    async (end) => {
+      const upstream = await startUpstream((_request, response) => response.end('{}'))
+      const gateway = await startGateway({
+        upstream: upstream.origin,
+        env: { BODY_LIMIT_MB: '4', BODY_MEMORY_LIMIT_MB: '1' },
+      })
+      for (let i = 0; i < 3; i++) {
+        const client = sendMost(gateway, { bytes: 4 * MIB, end })
+        client.send(end)
+        expect((await client.answers(1))[0]?.status).toBe(200)
+      }
+    },
+  )
+
+  it('counts the copy of a body that is asked for its usage', async () => {
     const upstream = await startUpstream((_request, response) => response.end('{}'))
     const gateway = await startGateway({
       upstream: upstream.origin,
-      env: { BODY_LIMIT_MB: '4', BODY_MEMORY_LIMIT_MB: '1' },
+      env: { BODY_LIMIT_MB: '4', BODY_MEMORY_LIMIT_MB: '16', CONCURRENCY_LIMIT: '0' },
     })
-    for (let i = 0; i < 3; i++) {
-      const client = sendMost(gateway, 4 * MIB)
-      client.send('"}')
-      expect((await client.answers(1))[0]?.status).toBe(200)
+    const call = async (end: string) => {
+      const client = sendMost(gateway, { bytes: 2.5 * MIB, end })
+      client.send(end)
+      return (await client.answers(1))[0]?.status
     }
+    // The memory fills up slowly, until there is room for one and none for two.
+    for (let i = 0; i < 40 && (await call('","stream":true}')) === 200; i++) {
+      sendMost(gateway, { bytes: MIB / 2 })
+    }
+    expect(await call('"}')).toBe(200)
   })
 
   it('is counted once for each body, and given back once', () => {

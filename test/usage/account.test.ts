@@ -98,7 +98,7 @@ it('refuses a call whose budget is spent, and says until when', async () => {
     status: 429,
     type: 'insufficient_quota',
     message:
-      'The daily budget of this client is spent. It begins anew at 2026-10-15T00:00:00.000Z.',
+      'What is left of the daily budget of this client is not enough for this request. It begins anew at 2026-10-15T00:00:00.000Z.',
     headers: { 'x-should-retry': 'false' },
   })
   await first.settle()

@@ -52,7 +52,7 @@ for i = 3, #KEYS do
   local rest = left(KEYS[i], cap)
   local need = 1
   if unit == 'money' then need = math.max(minimum, wanted > 0 and 1 or 0) end
-  if rest < need then return {'-1', i - 3, spent} end
+  if need ~= 0 and not (rest >= need) then return {'-1', i - 3, spent} end
   if unit == 'money' then granted = math.min(granted, math.floor(rest * tonumber(ARGV[5]))) end
 end
 granted = string.format('%.0f', math.max(minimum, granted))

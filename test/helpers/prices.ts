@@ -1,0 +1,28 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { createFolder } from './folder.ts'
+
+/** One micro a token, a character, or a tenth of a second, so that amounts are counts. */
+const PRICES = `currency: CNY
+models:
+  by-token: { outputPerMillion: 1 }
+  by-input: { inputPerMillion: 1 }
+  both: { inputPerMillion: 1, outputPerMillion: 1 }
+  by-call: { perCall: 0.000100 }
+  whisper-1: { perSecond: 0.000010 }
+  by-second: { perSecond: 0.000010 }
+  picture: { perImage: 0.000030 }
+  mj: { perCall: 0.000050 }
+  demo-*: { inputPerMillion: 1, outputPerMillion: 1 }
+`
+
+/** A table of prices, for `PRICING_FILE`. */
+export function priceFile(): string {
+  const file = join(createFolder(), 'pricing.yaml')
+  writeFileSync(file, PRICES)
+  return file
+}
+
+/** An amount of money, from its micros. */
+export const micros = (count: number): string => (count / 1e6).toFixed(6)
