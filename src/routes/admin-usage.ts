@@ -46,6 +46,6 @@ function readQuery(request: FastifyRequest, calendar: Calendar) {
 function readGroup(value: unknown): Group {
   const found = GROUPS.find((group) => group === value)
   if (found !== undefined) return found
-  const message = 'The parameter "groupBy" is not client, model or day.'
+  const message = 'The parameter "groupBy" is none of client, model and day; write one of them.'
   throw new KeystowError('badRequest', { message, param: 'groupBy' })
 }

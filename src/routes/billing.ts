@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Client } from '../clients/client.ts'
 import { KeystowError } from '../errors.ts'
@@ -34,8 +34,10 @@ export default async function billing(
   { ledger, timeZone }: BillingOptions,
 ): Promise<void> {
   const calendar = createCalendar(timeZone)
+  // Under open access nothing in the request tells a cache on the way whose numbers these are.
+  const own = { preHandler: forbidStoring }
   for (const prefix of PREFIXES) {
-    app.get(`${prefix}/subscription`, async (request) => {
+    app.get(`${prefix}/subscription`, own, async (request) => {
       const { client, currency } = callerOf(request)
       const spentIn = async (period: 'day' | 'month'): Promise<number> => {
         const query = { clientId: client.id, period, currency, at: Date.now() }
@@ -44,7 +46,7 @@ export default async function billing(
       const [day, month] = await Promise.all([spentIn('day'), spentIn('month')])
       return subscriptionOf(client, { day, month })
     })
-    app.get(`${prefix}/usage`, async (request) => {
+    app.get(`${prefix}/usage`, own, async (request) => {
       const { client, currency } = callerOf(request)
       const range = rangeOf(request, calendar)
       const query = { ...range, groupBy: 'day', clientId: client.id } as const
@@ -52,6 +54,10 @@ export default async function billing(
       return usageOf(rows.filter((row) => row.currency === currency))
     })
   }
+}
+
+async function forbidStoring(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('cache-control', 'no-store')
 }
 
 function callerOf({ record }: FastifyRequest) {

@@ -21,17 +21,23 @@ const MAX_DAYS = 4000
 
 /** The current month up to today. */
 export function currentMonth(calendar: Calendar, now: number): DateRange {
-  return { from: `${calendar.month(now).key}-01`, to: calendar.day(now).key }
+  const to = calendar.day(now).key
+  return { from: firstOfMonth(to), to }
 }
 
-/** Reads two days of a query; what is absent is that of `otherwise`. Throws what the caller is to be told. */
+/**
+ * Reads two days of a query; what is absent is that of `otherwise`, but where that would end before it begins.
+ * Throws what the caller is to be told.
+ */
 export function readDateRange(
   query: Readonly<Record<string, unknown>>,
   names: RangeNames,
   otherwise: DateRange,
 ): DateRange {
-  const from = readDate(query[names.from], names.from) ?? otherwise.from
-  const to = readDate(query[names.to], names.to) ?? maxOf(otherwise.to, from)
+  const first = readDate(query[names.from], names.from)
+  const last = readDate(query[names.to], names.to)
+  const to = last ?? maxOf(otherwise.to, first ?? '')
+  const from = first ?? (otherwise.from <= to ? otherwise.from : firstOfMonth(to))
   if (from > to) throw wrong(names.from, `is later than ${names.to}; give the earlier day first`)
   if ((Date.parse(to) - Date.parse(from)) / DAY_MS > MAX_DAYS) {
     throw wrong(names.from, `is more than ${MAX_DAYS} days before ${names.to}; ask for less`)
@@ -46,6 +52,8 @@ function readDate(value: unknown, name: string): string | undefined {
   if (isDate && new Date(Date.parse(value) || 0).toISOString().startsWith(value)) return value
   throw wrong(name, 'is not a day; write it as 2026-11-24')
 }
+
+const firstOfMonth = (day: string): string => `${day.slice(0, 7)}-01`
 
 const maxOf = (a: string, b: string): string => (a > b ? a : b)
 

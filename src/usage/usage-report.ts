@@ -36,10 +36,13 @@ export function toCsv(rows: readonly ReportRow[], groupBy: Group): string {
   return lines.map((cells) => `${cells.join(',')}\r\n`).join('')
 }
 
-/** Spreadsheets calculate what begins so, and a model's name is whatever a client wrote. */
-const FORMULA = /^[=+\-@\t\r]/
+/** Spreadsheets calculate what begins so, some also in full width, and a model's name is whatever a client wrote. */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/
+
+/** Where the comma is the decimal sign, spreadsheets part cells at semicolons; a tab parts them for others. */
+const NEEDS_QUOTES = /[",;\t\r\n]/
 
 function toCell(value: string | number | undefined): string {
   const text = typeof value === 'string' && FORMULA.test(value) ? `'${value}` : String(value ?? '')
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -1,14 +1,19 @@
+import nodeFetch from 'node-fetch'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 
 import { hashClientToken } from '../../src/clients/client-token.ts'
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
 import { type Gateway, startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
+import { makeEntry, nextId } from '../helpers/ledger.ts'
+import { echo, startUpstream } from '../helpers/upstream.ts'
 
-const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
-const usageSchema = z.object({ total_usage: z.number(), daily_costs: z.array(z.unknown()) })
+const usageSchema = z.object({
+  object: z.string(),
+  total_usage: z.number(),
+  daily_costs: z.array(z.unknown()),
+})
 const subscriptionSchema = z.object({ hard_limit_usd: z.number(), object: z.string() })
-const reportSchema = z.object({ data: z.array(z.record(z.string(), z.unknown())) })
 
 async function start(): Promise<Gateway> {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })
@@ -19,7 +24,6 @@ async function start(): Promise<Gateway> {
   )
   return startGateway({
     upstream: upstream.origin,
-    env: { ADMIN_TOKEN },
     yaml: `clients:\n${clients.join('')}`,
   })
 }
@@ -30,8 +34,8 @@ const as = (gateway: Gateway, token: string, path: string, init: RequestInit = {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
   })
 
-async function chat(gateway: Gateway, token: string, model = 'gpt-4o'): Promise<void> {
-  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] })
+async function chat(gateway: Gateway, token: string): Promise<void> {
+  const body = JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] })
   const answer = await as(gateway, token, '/v1/chat/completions', { method: 'POST', body })
   expect(answer.status).toBe(200)
   await answer.text()
@@ -43,18 +47,97 @@ async function usageOf(gateway: Gateway, token: string, path: string): Promise<n
   return usageSchema.parse(await answer.json()).total_usage
 }
 
-const report = (gateway: Gateway, query: string, accept = 'application/json'): Promise<Response> =>
-  fetch(`${gateway.origin}/admin/usage${query}`, {
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, accept },
+const DAY_MS = 86_400_000
+const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
+
+/** The days that the UIs ask for: chatgpt-web up to the last of the month, NextChat up to tomorrow or without any. */
+const FIRST = `${dayOf(Date.now()).slice(0, 7)}-01`
+const LAST = dayOf(Date.UTC(Number(FIRST.slice(0, 4)), Number(FIRST.slice(5, 7)), 0))
+const CHATGPT_WEB = `/v1/dashboard/billing/usage?start_date=${FIRST}&end_date=${LAST}`
+const NEXT_CHAT_DAYS = `?start_date=${FIRST}&end_date=${dayOf(Date.now() + DAY_MS)}`
+const NEXT_CHAT = '/dashboard/billing/usage'
+const PAGE = 'https://chat.example.com'
+
+/** Bob has spent 1.50 this month, Carol 0.25; neither asked anything of the upstream. */
+async function startWithSpending() {
+  const upstream = await startUpstream(echo)
+  const gateway = await startGateway({
+    upstream: upstream.origin,
+    env: { CLIENT_TOKENS: 'bob:ks-test-bob,carol:ks-test-carol', ALLOWED_ORIGINS: PAGE },
+    yaml: 'budgetPerMonth: 20\n',
+  })
+  const spending = { bob: 1_500_000, carol: 250_000 }
+  for (const [clientId, costMicros] of Object.entries(spending)) {
+    const at = Date.now()
+    const entry = { id: nextId(), at, clientId, currency: 'USD' } as const
+    await gateway.ledger.settle(makeEntry(entry, costMicros))
+  }
+  return { gateway, upstream }
+}
+
+describe.each([
+  ['bob', 150],
+  ['carol', 25],
+])('%s, who has spent %d cents,', (id, cents) => {
+  const authorization = `Bearer ks-test-${id}`
+
+  it('sees that in chatgpt-web', async () => {
+    const { gateway, upstream } = await startWithSpending()
+    const headers = { authorization, 'content-type': 'application/json' }
+    // What chatgpt-web itself sends it with.
+    const answer = await nodeFetch(gateway.origin + CHATGPT_WEB, { headers })
+    expect(usageSchema.parse(await answer.json())).toEqual({
+      object: 'list',
+      total_usage: cents,
+      daily_costs: [
+        {
+          timestamp: Date.parse(dayOf(Date.now())) / 1000,
+          line_items: [{ name: 'all', cost: cents }],
+        },
+      ],
+    })
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(upstream.received).toEqual([])
   })
 
-/** The calls as the UIs make them: chatgpt-web the month it is, NextChat without any days. */
-const NOW = new Date()
-const LAST = new Date(Date.UTC(NOW.getUTCFullYear(), NOW.getUTCMonth() + 1, 0))
-  .toISOString()
-  .slice(0, 10)
-const CHATGPT_WEB = `/v1/dashboard/billing/usage?start_date=${LAST.slice(0, 8)}01&end_date=${LAST}`
-const NEXT_CHAT = '/dashboard/billing/usage'
+  it('sees that in NextChat, by way of its server', async () => {
+    const { gateway, upstream } = await startWithSpending()
+    const headers = {
+      authorization,
+      'cache-control': 'no-store',
+      'content-type': 'application/json',
+      'user-agent': 'Next.js Middleware',
+      'x-middleware-subrequest': 'app/api/[provider]/[...path]/route',
+    }
+    const [usage, subscription] = await Promise.all(
+      ['usage', 'subscription'].map((name) =>
+        fetch(`${gateway.origin}/dashboard/billing/${name}`, { headers }),
+      ),
+    )
+    expect(await usage?.json()).toMatchObject({ total_usage: cents })
+    expect(await subscription?.json()).toMatchObject({ hard_limit_usd: 20 })
+    expect(subscription?.headers.get('cache-control')).toBe('no-store')
+    expect(upstream.received).toEqual([])
+  })
+
+  it('sees that in NextChat, from the page itself', async () => {
+    const { gateway, upstream } = await startWithSpending()
+    const url = `${gateway.origin}${NEXT_CHAT}${NEXT_CHAT_DAYS}`
+    const preflight = await fetch(url, {
+      method: 'OPTIONS',
+      headers: {
+        origin: PAGE,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization,content-type',
+      },
+    })
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization')
+    const answer = await fetch(url, { headers: { authorization, origin: PAGE } })
+    expect(answer.headers.get('access-control-allow-origin')).toBe(PAGE)
+    expect(await answer.json()).toMatchObject({ total_usage: cents })
+    expect(upstream.received).toEqual([])
+  })
+})
 
 describe('the billing calls of chat UIs', () => {
   it('show everybody their own numbers', async () => {
@@ -111,73 +194,5 @@ describe('the billing calls of chat UIs', () => {
   it('ask for a token', async () => {
     const gateway = await start()
     expect((await fetch(gateway.origin + NEXT_CHAT)).status).toBe(401)
-  })
-})
-
-describe('/admin/usage', () => {
-  it('adds up by client, by model and by day', async () => {
-    const gateway = await start()
-    await chat(gateway, 'ks-test-bob', 'gpt-4o')
-    await chat(gateway, 'ks-test-carol', 'gpt-4o-mini')
-    await chat(gateway, 'ks-test-carol', 'gpt-4o')
-    const read = async (query: string) =>
-      reportSchema.parse(await (await report(gateway, query)).json()).data
-    await vi.waitFor(async () => {
-      const rows = await read('?groupBy=client')
-      expect(rows).toMatchObject([
-        { client: 'bob', requests: 1, currency: 'USD', estimated_requests: 0 },
-        { client: 'carol', requests: 2 },
-      ])
-    }, 2000)
-    expect(await read('?groupBy=model')).toMatchObject([
-      { model: 'gpt-4o', requests: 2 },
-      { model: 'gpt-4o-mini', requests: 1 },
-    ])
-    const today = new Date().toISOString().slice(0, 10)
-    const [day] = await read('')
-    expect(Object.keys(day ?? {})).toEqual([
-      'day',
-      'requests',
-      'input_tokens',
-      'cached_tokens',
-      'output_tokens',
-      'cost_micros',
-      'currency',
-      'estimated_requests',
-    ])
-    expect(day).toMatchObject({ day: today, requests: 3 })
-    expect(await read('?from=2020-01-01&to=2020-01-31')).toEqual([])
-  })
-
-  it('writes CSV in which no name becomes a formula', async () => {
-    const gateway = await start()
-    await chat(gateway, gateway.token, '=1+"2",gpt-4o')
-    const text = await vi.waitFor(async () => {
-      const answer = await report(gateway, '?groupBy=model', 'text/csv')
-      expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8')
-      const csv = await answer.text()
-      expect(csv.split('\r\n')).toHaveLength(3)
-      return csv
-    }, 2000)
-    expect(text.split('\r\n')[0]).toMatch(/^model,requests,input_tokens/)
-    expect(text).toContain(`"'=1+""2"",gpt-4o",1,`)
-  })
-
-  it.each([
-    '?from=24.11.2026',
-    '?groupBy=hour',
-    '?form=2026-11-24',
-    '?from=2026-11-25&to=2026-11-24',
-  ])('refuses %s', async (query) => {
-    const gateway = await start()
-    const answer = await report(gateway, query)
-    expect(answer.status).toBe(400)
-    expect(await answer.json()).toMatchObject({ error: { code: 'bad_request' } })
-  })
-
-  it('is the operator’s alone', async () => {
-    const gateway = await start()
-    expect((await as(gateway, 'ks-test-bob', '/admin/usage')).status).toBe(401)
-    expect((await fetch(`${gateway.origin}/admin/usage`)).status).toBe(401)
   })
 })
