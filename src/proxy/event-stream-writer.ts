@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 import { KeystowError } from '../errors.ts'
 import type { AnswerWriter } from './answer-writer.ts'
+import { createChunkWriter } from './chunk-writer.ts'
 import { createEventReader } from './event-reader.ts'
 import type { StreamForm } from './stream-form.ts'
 import { createStreamProgress } from './stream-progress.ts'
@@ -21,6 +22,7 @@ export function createEventStreamWriter(
 ): AnswerWriter {
   /** Up to three bytes of a character whose rest has not come. */
   let held: Buffer | undefined
+  const send = createChunkWriter(response)
   const progress = form && createStreamProgress(form)
   const events = progress ?? createEventReader(undefined)
 
@@ -33,7 +35,7 @@ export function createEventStreamWriter(
     const whole = incomplete === 0 ? bytes : bytes.subarray(0, bytes.length - incomplete)
     if (whole.length === 0) return true
     events.write(whole)
-    return response.write(whole)
+    return send(whole)
   }
 
   /** Ends the stream as its form asks for; returns why it is not whole. */
@@ -62,7 +64,7 @@ export function createEventStreamWriter(
     end() {
       if (held !== undefined) {
         events.write(held)
-        response.write(held)
+        send(held)
       }
       if (form !== undefined) {
         return conclude(form, brokenOff('the stream ended before the model had finished'))
