@@ -149,6 +149,17 @@ describe('/admin/usage', () => {
     expect(await read('?from=2020-01-01&to=2020-01-31')).toEqual([])
   })
 
+  it.each([
+    ['text/csv', 'text/csv; charset=utf-8'],
+    ['text/csv;q=0.9', 'text/csv; charset=utf-8'],
+    ['application/json, text/csv;q=0', 'application/json; charset=utf-8'],
+    ['*/*', 'application/json; charset=utf-8'],
+  ])('answers %s with %s', async (accept, contentType) => {
+    const gateway = await start()
+    const answer = await report(gateway, '', accept)
+    expect(answer.headers.get('content-type')).toBe(contentType)
+  })
+
   it('writes CSV in which no name becomes a formula', async () => {
     const gateway = await start()
     await chat(gateway, gateway.token, '=1+"2",gpt-4o')
