@@ -43,7 +43,7 @@ try {
   const differences = await reconcile({
     ledger,
     calls: readAllLogs(account),
-    isOwnPath: account.isOwnPath,
+    isOwnPath: (path) => account.isOwnPath(path),
     pricing: config.pricing,
     calendar,
     from,
