@@ -67,9 +67,9 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(cors)
   await app.register(refuseUnreadable, { headerCountLimit: config.headerCountLimit })
   await app.register(drainRequests, { drain })
-  await app.register(health, { drain, limitStore })
   const { adminToken, timeZone } = config
   const { ledger, exposition } = services
+  await app.register(health, { drain, limitStore, ledger, isShared: config.redisUrl !== undefined })
   await app.register(admin, { adminToken, timeZone, ledger, exposition, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {

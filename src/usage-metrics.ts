@@ -88,11 +88,15 @@ export function createUsageMetrics(registry: Registry): UsageMetrics {
   })
   const models = new Set<string>()
 
-  /** A model without a price is any text; of those with one, a pattern of the table may fit any number. */
-  function nameModel({ model: name, costMicros }: LedgerEntry): string {
+  /**
+   * A model without a price is any text; of those with one, a pattern of the table may fit any number. What the
+   * upstream refused takes no place: whoever makes up a hundred names would take them all.
+   */
+  function nameModel({ model: name, costMicros, status }: LedgerEntry): string {
     if (costMicros === undefined || name === '') return OTHER_MODEL
     if (models.has(name)) return name
-    if (models.size >= MAX_MODELS) return OTHER_MODEL
+    const isAnswered = status >= 200 && status < 300
+    if (!isAnswered || models.size >= MAX_MODELS) return OTHER_MODEL
     models.add(name)
     return name
   }

@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util'
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
 import { readServerInputs } from '../config/read-inputs.ts'
-import { KeystowError } from '../errors.ts'
 import { createUpstreamClient } from '../proxy/upstream-client.ts'
+import { type Account, findAccount } from '../reconcile/account.ts'
 import { type BilledCall, CallLogError, readCallLog } from '../reconcile/call-log.ts'
 import { reconcile } from '../reconcile/reconcile.ts'
 import { formatReport } from '../reconcile/report.ts'
@@ -31,15 +31,19 @@ const EXIT_CONFIG = 78
 
 const DAY_MS = 86_400_000
 
+const REDIS_TIMEOUT_MS = 5000
+
 const options = readOptions()
 const config = readConfig()
 const calendar = createCalendar(config.timeZone)
 const { from, to } = readRange()
-const ledger = openLedger()
+const account = readAccount()
+const ledger = await openLedger()
 try {
   const differences = await reconcile({
     ledger,
-    calls: readAllLogs(config),
+    calls: readAllLogs(account),
+    isOwnPath: (path) => account.isOwnPath(path),
     pricing: config.pricing,
     calendar,
     from,
@@ -50,8 +54,10 @@ try {
     options.json ? `${JSON.stringify({ data: differences })}\n` : formatReport(differences),
   )
 } catch (error) {
-  if (!(error instanceof CallLogError) && !(error instanceof KeystowError)) throw error
-  fail(1, error.message)
+  const isOfRedis = config.redisUrl !== undefined && error instanceof Error
+  if (error instanceof CallLogError) fail(1, error.message)
+  else if (isOfRedis) fail(1, `REDIS_URL: Redis does not answer (${error.message}); run it again`)
+  throw error
 }
 await ledger.close()
 process.exit(0)
@@ -103,35 +109,54 @@ function periodOf(day: string) {
   return near.find(({ key }) => key === day) ?? calendar.day(noon)
 }
 
-function openLedger(): Pick<LedgerStore, 'entries' | 'correct' | 'close'> {
-  const { redisUrl, dataDir: folder, timeZone, ledgerRetentionDays: retentionDays } = config
-  if (redisUrl === undefined) {
-    try {
-      return attachSqliteLedger({ folder, timeZone })
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return fail(1, `DATA_DIR: there is no ledger to read in ${folder} (${reason})`)
-    }
+function readAccount(): Account {
+  const found = findAccount(config)
+  if (found !== undefined) return found
+  return fail(
+    EXIT_CONFIG,
+    'ACCOUNT_URL: is not set, and UPSTREAM_URL is not the provider whose account host is known; give the host of your account pages, such as https://www.openai-hk.com: it gets the key',
+  )
+}
+
+async function openLedger(): Promise<Pick<LedgerStore, 'entries' | 'correct' | 'close'>> {
+  const { redisUrl, dataDir: folder, timeZone } = config
+  if (redisUrl !== undefined) return openRedis(redisUrl)
+  try {
+    return attachSqliteLedger({ folder, timeZone })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return fail(1, `DATA_DIR: there is no ledger to read in ${folder} (${reason})`)
   }
-  return createRedisLedgerStore({
-    url: redisUrl,
-    mode: 'closed',
-    timeZone,
-    retentionDays,
-    onNotice() {},
-    onFailure() {},
-    onStateChange() {},
+}
+
+async function openRedis(url: string): Promise<LedgerStore> {
+  const { timeZone, ledgerRetentionDays: retentionDays } = config
+  return new Promise((resolve) => {
+    const store = createRedisLedgerStore({
+      url,
+      mode: 'closed',
+      timeZone,
+      retentionDays,
+      onNotice() {},
+      onFailure() {},
+      onStateChange: (isReady) => isReady && resolve(store),
+    })
+    setTimeout(
+      () => fail(1, 'REDIS_URL: Redis does not answer; check the address, and that it runs'),
+      REDIS_TIMEOUT_MS,
+    ).unref()
   })
 }
 
 /** The log of each key that is sent to the upstream of `/v1`. */
-async function* readAllLogs({ families, accountUrl: origin }: Config): AsyncGenerator<BilledCall> {
+async function* readAllLogs({ origin, credentials }: Account): AsyncGenerator<BilledCall> {
   const dispatcher = createUpstreamClient({
     connections: 1,
     connectTimeoutMs: config.upstreamConnectTimeoutMs,
     headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
   })
-  const own = families.find(({ name }) => name === 'v1')?.credentials ?? []
-  for (const { credential } of own) yield* readCallLog({ dispatcher, origin, credential, from })
+  for (const credential of credentials) {
+    yield* readCallLog({ dispatcher, origin, credential, from })
+  }
   await dispatcher.close()
 }

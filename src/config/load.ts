@@ -160,7 +160,7 @@ function checkUpstream(
   return {
     ...parsed,
     upstreamUrl: originOf(parsed.upstreamUrl, 'UPSTREAM_URL'),
-    accountUrl: originOf(parsed.accountUrl, 'ACCOUNT_URL'),
+    accountUrl: parsed.accountUrl && originOf(parsed.accountUrl, 'ACCOUNT_URL'),
   }
 }
 

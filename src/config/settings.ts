@@ -127,10 +127,11 @@ export const settingsShape = {
     expected: 'the name of a file',
     meaning: 'Prices of models; without it those of `config/pricing.yaml`.',
   }),
-  accountUrl: z.string().default('https://www.openai-hk.com').register(settingInfo, {
+  accountUrl: z.string().min(1).optional().register(settingInfo, {
     env: 'ACCOUNT_URL',
     expected: 'an origin such as https://www.openai-hk.com, without a path',
-    meaning: "The provider's account pages, whose log of calls `npm run reconcile` reads.",
+    meaning:
+      'Host of the account pages, whose log of calls `npm run reconcile` reads with the key; without it `https://www.openai-hk.com` if `UPSTREAM_URL` is its default.',
   }),
   upstreamConnectTimeoutMs: milliseconds(1).default(5000).register(settingInfo, {
     env: 'UPSTREAM_CONNECT_TIMEOUT_MS',

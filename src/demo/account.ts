@@ -1,6 +1,6 @@
 import { type Answer, jsonAnswer } from './answer.ts'
 import type { Bill, BillEntry } from './bill.ts'
-import type { DemoRequest } from './demo-request.ts'
+import { type DemoRequest, findNumber } from './demo-request.ts'
 
 /** Numbers and words of the account behind the credential; no client of Keystow may ever see one of them. */
 export const ACCOUNT = {
@@ -32,26 +32,36 @@ export function answerSubscription(): Answer {
   })
 }
 
-/** POST /openai/sk/log: the reseller's log of every call made with the key, newest first. */
+const DEFAULT_LIMIT = 30
+const MAX_LIMIT = 300
+
+/** POST /openai/sk/log: the reseller's log of every call made with the key, newest first; every value is a text. */
 export function createCallLog(bill: Bill): (request: DemoRequest) => Answer {
-  return () => {
-    const calls = bill.list().toReversed().map(describeCall)
-    const data = { total: calls.length, yufen: ACCOUNT.balanceFen, list: calls }
-    return jsonAnswer({ error: 0, error_des: '', data })
+  return ({ json }) => {
+    const start = findNumber(json, 'start') ?? 0
+    const limit = findNumber(json, 'limit') ?? DEFAULT_LIMIT
+    if (start < 0 || limit < 1 || limit > MAX_LIMIT) {
+      return jsonAnswer({ data: [], error: 301, error_des: 'start or limit is out of range' })
+    }
+    const calls = bill.list().map(describeCall).toReversed()
+    const data = { logs: calls.slice(start, start + limit) }
+    return jsonAnswer({ data, error: 0, error_des: '' })
   }
 }
 
-function describeCall(entry: BillEntry) {
+function describeCall(entry: BillEntry, index: number) {
   const tokens = entry.inputTokens + entry.outputTokens
   return {
-    request_id: entry.requestId,
-    ctime: Math.floor(entry.createdAtMs / 1000),
+    id: String(index + 1),
+    user_id: '9',
+    ctime: String(Math.floor(entry.createdAtMs / 1000)),
+    prompt_tokens: String(entry.inputTokens),
+    completion_tokens: String(entry.outputTokens),
+    fen: String(Math.ceil((tokens * MICRO_FEN_PER_TOKEN) / 1_000_000)),
     model: entry.model,
-    prompt_tokens: entry.inputTokens,
-    completion_tokens: entry.outputTokens,
-    total_tokens: tokens,
-    fen: Math.ceil((tokens * MICRO_FEN_PER_TOKEN) / 1_000_000),
-    yufen: ACCOUNT.balanceFen,
+    yufen: String(ACCOUNT.balanceFen),
+    reqid: entry.requestId,
     ip: ACCOUNT.callerAddress,
+    note: '',
   }
 }

@@ -29,19 +29,23 @@ interface CallLogOptions {
 }
 
 const PATH = '/openai/sk/log'
-const PAGE_SIZE = 1000
-const MAX_PAGES = 1000
+
+/** The most that the provider hands out at once. */
+const PAGE_SIZE = 300
+const MAX_PAGES = 2000
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
 const ANSWER_TIMEOUT_MS = 30_000
 
+/** The provider writes numbers as texts. */
 const count = z.coerce.number().int().nonnegative()
 
 const pageSchema = z.object({
   data: z.object({
-    list: z.array(
+    logs: z.array(
       z.object({
-        request_id: z.string(),
-        ctime: z.coerce.number(),
+        id: z.coerce.string(),
+        reqid: z.string(),
+        ctime: count,
         model: z.string(),
         prompt_tokens: count,
         completion_tokens: count,
@@ -50,41 +54,68 @@ const pageSchema = z.object({
   }),
 })
 
-/** Reads the log that the provider keeps of a key's calls, newest first, page by page. */
-export async function* readCallLog(options: CallLogOptions): AsyncGenerator<BilledCall> {
-  const seen = new Set<string>()
-  for (let page = 1; page <= MAX_PAGES; page++) {
-    const calls = await readPage(options, page)
-    const fresh = calls.filter(({ requestId }) => !seen.has(requestId))
-    for (const call of fresh) {
-      seen.add(call.requestId)
-      yield call
-    }
-    // A provider that knows no pages answers with the same one again.
-    const isLast = fresh.length === 0 || calls.length < PAGE_SIZE
-    if (isLast || calls.some(({ at }) => at < options.from)) return
-  }
+/** What it answers instead when it refuses. */
+const refusalSchema = z.object({ error: z.coerce.number().refine((code) => code !== 0) })
+
+interface Row extends BilledCall {
+  readonly id: string
 }
 
-async function readPage(options: CallLogOptions, page: number): Promise<BilledCall[]> {
-  const { data } = pageSchema.safeParse(await ask(options, page)).data ?? {}
-  if (data === undefined) {
+/** Reads the log that the provider keeps of a key's calls, page by page, each call once. */
+export async function* readCallLog(options: CallLogOptions): AsyncGenerator<BilledCall> {
+  const seen = new Set<string>()
+  let start = 0
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const rows = await readPage(options, start)
+    // Calls that were made since the last page have moved all others behind them.
+    const fresh = rows.filter(({ id }) => !seen.has(id))
+    for (const { id, ...call } of fresh) {
+      seen.add(id)
+      yield call
+    }
+    const isLast = fresh.length === 0 || rows.length < PAGE_SIZE
+    if (isLast || isPast(rows, options.from)) return
+    start += rows.length
+  }
+  throw new CallLogError(
+    `ACCOUNT_URL: the log at ${options.origin} has more than ${MAX_PAGES * PAGE_SIZE} calls since then; ask for fewer days with --from`,
+  )
+}
+
+/** Whether what follows is older still. Which end of the log comes first is documented nowhere. */
+function isPast(rows: readonly Row[], from: number): boolean {
+  const [first, last] = [rows[0], rows.at(-1)]
+  return first !== undefined && last !== undefined && first.at > last.at && last.at < from
+}
+
+async function readPage(options: CallLogOptions, start: number): Promise<Row[]> {
+  const answer = await ask(options, start)
+  const refusal = refusalSchema.safeParse(answer).data
+  const where = `ACCOUNT_URL: ${options.origin}${PATH}`
+  if (refusal !== undefined) {
     throw new CallLogError(
-      `ACCOUNT_URL: ${options.origin}${PATH} answered with something that is no log of calls; check that this is the provider's account host`,
+      `${where} answered with error ${refusal.error}; check that the key is one of this account`,
     )
   }
-  return data.list.map((call) => ({
-    requestId: call.request_id,
-    at: call.ctime * 1000,
-    model: call.model,
-    inputTokens: call.prompt_tokens,
-    outputTokens: call.completion_tokens,
+  const { data } = pageSchema.safeParse(answer).data ?? {}
+  if (data === undefined) {
+    throw new CallLogError(
+      `${where} answered with something that is no log of calls; check that this is the provider's account host`,
+    )
+  }
+  return data.logs.map((row) => ({
+    id: row.id,
+    requestId: row.reqid,
+    at: row.ctime * 1000,
+    model: row.model,
+    inputTokens: row.prompt_tokens,
+    outputTokens: row.completion_tokens,
   }))
 }
 
 async function ask(
   { dispatcher, origin, credential }: CallLogOptions,
-  page: number,
+  start: number,
 ): Promise<unknown> {
   try {
     const { statusCode, body } = await dispatcher.request({
@@ -96,7 +127,7 @@ async function ask(
         'content-type': 'application/json',
         accept: 'application/json',
       },
-      body: JSON.stringify({ page, pageSize: PAGE_SIZE }),
+      body: JSON.stringify({ start, limit: PAGE_SIZE }),
       signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     })
     if (statusCode !== 200) {

@@ -3,6 +3,7 @@ import type { Calendar } from '../usage/calendar.ts'
 import type { LedgerEntry } from '../usage/ledger-entry.ts'
 import { costOf } from '../usage/price.ts'
 import type { Pricing } from '../usage/pricing.ts'
+import type { Usage } from '../usage/usage.ts'
 import type { BilledCall } from './call-log.ts'
 
 /** What one side has of a day and a model. */
@@ -27,6 +28,8 @@ export interface Difference {
 interface ReconcileOptions {
   readonly ledger: Pick<LedgerStore, 'entries' | 'correct'>
   readonly calls: AsyncIterable<BilledCall>
+  /** Whether calls to a path are in that log. */
+  readonly isOwnPath: (path: string) => boolean
   readonly pricing: Pricing
   readonly calendar: Calendar
   /** Milliseconds since 1970: the first that counts, and the first that no longer does. */
@@ -43,7 +46,8 @@ interface ReconcileOptions {
 export async function reconcile(options: ReconcileOptions): Promise<Difference[]> {
   const { ledger, calendar, from, to } = options
   const differences = new Map<string, Difference>()
-  const billed = new Map<string, BilledCall>()
+  /** Null where several calls have one id: none of them is known to be the entry's. */
+  const billed = new Map<string, BilledCall | null>()
 
   function at(moment: number, model: string): Difference {
     const day = calendar.day(moment).key
@@ -57,20 +61,23 @@ export async function reconcile(options: ReconcileOptions): Promise<Difference[]
   }
 
   for await (const call of options.calls) {
+    // A call that began before midnight may be billed after it.
+    if (call.requestId !== '') {
+      billed.set(call.requestId, billed.has(call.requestId) ? null : call)
+    }
     if (call.at < from || call.at >= to) continue
-    billed.set(call.requestId, call)
     add(at(call.at, call.model).provider, call)
   }
   const estimated: LedgerEntry[] = []
   for await (const entry of ledger.entries({ from, to })) {
     // What never reached the provider is in no log of its.
-    if (entry.ending === 'refused') continue
+    if (entry.ending === 'refused' || !options.isOwnPath(entry.path)) continue
     if (entry.isEstimated) estimated.push(entry)
     else add(at(entry.at, entry.model).ledger, entry)
   }
   for (const entry of estimated) {
     const difference = at(entry.at, entry.model)
-    const call = billed.get(entry.upstreamRequestId ?? '')
+    const call = billed.get(entry.upstreamRequestId ?? '') ?? undefined
     if (call === undefined) difference.unmatched++
     else if (await correct(entry, call, options)) difference.corrected++
     add(difference.ledger, call ?? entry)
@@ -93,8 +100,16 @@ async function correct(
     cachedTokens: Math.min(entry.cachedTokens, inputTokens),
     reasoningTokens: Math.min(entry.reasoningTokens, outputTokens),
   }
+  return ledger.correct(entry, { ...usage, costMicros: correctCost(entry, usage, pricing) })
+}
+
+/** What the tokens that were billed change: what an image of its size or a task costs, the log does not tell. */
+function correctCost(entry: LedgerEntry, usage: Usage, pricing: Pricing): number | undefined {
   const price = pricing.find(entry.model)
-  return ledger.correct(entry, { ...usage, costMicros: price && costOf(usage, price) })
+  if (price === undefined) return entry.costMicros
+  const cost = costOf(usage, price)
+  if (entry.costMicros === undefined) return cost
+  return Math.max(entry.costMicros + cost - costOf(entry, price), 0)
 }
 
 const noSums = (): Sums => ({ calls: 0, inputTokens: 0, outputTokens: 0 })

@@ -25,11 +25,19 @@ export default async function adminUsage(
     const rows = await orUnavailable(ledger.usage(query))
     const data = usageReport(rows, query.groupBy)
     reply.headers({ 'cache-control': 'no-store', vary: 'accept' })
-    if (!/\btext\/csv\b/i.test(request.headers.accept ?? '')) return { data }
+    if (!isCsvAsked(request.headers.accept ?? '')) return { data }
     reply.type('text/csv; charset=utf-8')
     return toCsv(data, query.groupBy)
   })
 }
+
+/** `q=0` says that it is not taken. */
+const isCsvAsked = (accept: string): boolean =>
+  accept
+    .split(',')
+    .some(
+      (part) => /^\s*text\/csv\s*(?:;|$)/i.test(part) && !/;\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(part),
+    )
 
 function readQuery(request: FastifyRequest, calendar: Calendar) {
   const query: Readonly<Record<string, unknown>> = Object.assign({}, request.query)

@@ -79,6 +79,16 @@ describe('/admin/usage', () => {
     expect(await read('?from=2020-01-01&to=2020-01-31')).toEqual([])
   })
 
+  it.each([
+    ['text/csv;q=0.9', 'text/csv; charset=utf-8'],
+    ['application/json, text/csv;q=0', 'application/json; charset=utf-8'],
+    ['*/*', 'application/json; charset=utf-8'],
+  ])('answers %s with %s', async (accept, contentType) => {
+    const gateway = await startDemo()
+    const answer = await report(gateway.origin, '', accept)
+    expect(answer.headers.get('content-type')).toBe(contentType)
+  })
+
   it('writes CSV in which no name becomes a formula', async () => {
     const gateway = await startDemo()
     await chat(gateway.origin, 'ks-test-bob', '=1+"2",gpt-4o')

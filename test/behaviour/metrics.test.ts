@@ -93,4 +93,15 @@ describe('the labels of usage', () => {
     expect(text).toContain('keystow_cost_total{client="address",gen_ai_request_model="other"')
     expect(text).not.toContain('address:')
   })
+  it('have room for real models behind names that the upstream refused', async () => {
+    const { registry, usage } = createMetrics()
+    for (let made = 0; made < 1000; made++) {
+      const invented = makeReservation({ model: `gpt-4o-invented-${made}` })
+      usage.observe(makeEntry(invented, 0, { status: 404 }), 'chat')
+    }
+    usage.observe(makeEntry(makeReservation({ model: 'gpt-4o' }), 7), 'chat')
+    const text = await registry.metrics()
+    expect(text).toContain('gen_ai_request_model="gpt-4o"')
+    expect(text).not.toContain('invented')
+  })
 })

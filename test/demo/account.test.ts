@@ -23,15 +23,26 @@ test('lists every call with its price, the balance and the address of the caller
   const demo = await startDemo()
   await postChat(demo, 'gpt-4')
   await postChat(demo, 'gpt-4o', { max_tokens: 3 })
-  const body: unknown = await (await post(demo, '/openai/sk/log', {})).json()
+  const page = { start: 0, limit: 30 }
+  const body: unknown = await (await post(demo, '/openai/sk/log', page)).json()
+  const yufen = String(ACCOUNT.balanceFen)
   expect(body).toMatchObject({
+    error: 0,
     data: {
-      total: 2,
-      yufen: ACCOUNT.balanceFen,
-      list: [
-        { model: 'gpt-4o', prompt_tokens: 8, completion_tokens: 3, ip: ACCOUNT.callerAddress },
-        { model: 'gpt-4', request_id: demo.bill()[0]?.requestId, yufen: ACCOUNT.balanceFen },
+      logs: [
+        { model: 'gpt-4o', prompt_tokens: '8', completion_tokens: '3', ip: ACCOUNT.callerAddress },
+        { model: 'gpt-4', reqid: demo.bill()[0]?.requestId, yufen },
       ],
     },
   })
+})
+
+test('hands the log out in pages of at most 300', async () => {
+  const demo = await startDemo()
+  for (const model of ['gpt-4', 'gpt-4o', 'gpt-5']) await postChat(demo, model)
+  const ask = async (page: object): Promise<unknown> =>
+    (await post(demo, '/openai/sk/log', { ...page })).json()
+  expect(await ask({ start: 1, limit: 1 })).toMatchObject({ data: { logs: [{ model: 'gpt-4o' }] } })
+  expect(await ask({ start: 3, limit: 300 })).toMatchObject({ data: { logs: [] } })
+  expect(await ask({ start: 0, limit: 301 })).toMatchObject({ error: 301 })
 })

@@ -31,6 +31,34 @@ describe('a report', () => {
   })
 })
 
+describe('a report of more rows than anybody reads', () => {
+  it('adds up what costs least, each currency by itself', () => {
+    const rows = [
+      row('a', { costMicros: 1 }),
+      row('b', { costMicros: 9 }),
+      row('c', { costMicros: 2 }),
+      row('d', { costMicros: 8 }),
+      row('e', { costMicros: 3, currency: 'USD' }),
+    ]
+    const report = usageReport(rows, 'model', 2)
+    const cells = report.map(({ model, cost_micros, currency }) => [model, cost_micros, currency])
+    expect(cells).toEqual([
+      ['(other)', 3, 'CNY'],
+      ['(other)', 3, 'USD'],
+      ['b', 9, 'CNY'],
+      ['d', 8, 'CNY'],
+    ])
+    expect(report[0]).toMatchObject({ requests: 4, input_tokens: 60, estimated_requests: 2 })
+  })
+
+  it('is bounded, however many models were made up', () => {
+    const rows = Array.from({ length: 30_000 }, (_, index) => row(`made-up-${index}`))
+    const report = usageReport(rows, 'model')
+    expect(report).toHaveLength(10_001)
+    expect(report.reduce((sum, { requests }) => sum + Number(requests), 0)).toBe(60_000)
+  })
+})
+
 describe('a cell of CSV', () => {
   it.each([
     ['gpt-4o', 'gpt-4o'],
@@ -47,6 +75,8 @@ describe('a cell of CSV', () => {
     ['\t=1', '"\'\t=1"'],
     ['\n=1', '"\'\n=1"'],
     ['＝1', "'＝1"],
+    [' =1', "' =1"],
+    ['\u200b=1', "'\u200b=1"],
     ['="a",b', '"\'=""a"",b"'],
   ])('writes %j as %j', (name, cell) => {
     expect(firstCell(name)).toBe(cell)
