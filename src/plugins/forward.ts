@@ -78,14 +78,15 @@ function createBooks(
 ): Bookkeeping {
   const { id, startedAt } = record
   const { client, target, endpoint, fields, family, meter, demand } = call
+  const { pricing } = record.policy.config
   const named = { id, startedAt, clientId: client.id, caps: client.budgets }
   return createBookkeeping({
     ledger,
-    pricing: record.policy.config.pricing,
+    pricing,
     meter,
     demand,
     request: { ...named, path: target.path, endpoint, fields, family: family.name },
-    onEntry: (entry) => metrics.usage.observe(entry, endpoint),
+    onEntry: (entry) => metrics.usage.observe(entry, { endpoint, pricing }),
     onResume: () => link.running?.resume(),
     onExhausted: (error) => link.running?.end(error),
   })

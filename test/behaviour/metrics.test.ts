@@ -5,11 +5,24 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
 import { createMetrics } from '../../src/metrics.ts'
+import type { Price } from '../../src/usage/price.ts'
+import { createPricing } from '../../src/usage/pricing.ts'
 import { createFolder } from '../helpers/folder.ts'
-import { type Gateway, startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
+import { type Gateway, startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { makeEntry, makeReservation } from '../helpers/ledger.ts'
+import { startUpstream } from '../helpers/upstream.ts'
 
 const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
+
+const FREE: Price = {
+  inputPerMillion: 0,
+  cachedInputPerMillion: 0,
+  outputPerMillion: 0,
+  charactersPerMillion: 0,
+  perImage: 0,
+  perSecond: 0,
+  perCall: 0,
+}
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<Gateway> {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })
@@ -81,16 +94,36 @@ describe('/metrics', () => {
 describe('the labels of usage', () => {
   it('stay few, whatever clients make up', async () => {
     const { registry, usage } = createMetrics()
-    for (let made = 0; made < 10_000; made++) {
-      const reservation = makeReservation({
-        clientId: `address:10.0.${made}`,
-        model: `gpt-${made}`,
-      })
-      usage.observe(makeEntry(reservation, 7), 'chat')
+    const pricing = createPricing('USD', [
+      { pattern: 'gpt-4o', price: FREE, images: [] },
+      { pattern: 'gpt-*', price: FREE, images: [] },
+    ])
+    const observe = (model: string, client: number): void => {
+      const reservation = makeReservation({ clientId: `address:10.0.${client}`, model })
+      usage.observe(makeEntry(reservation, 7), { endpoint: 'chat', pricing })
     }
+    for (let made = 0; made < 10_000; made++) {
+      observe(`gpt-${made}`, made)
+      observe(`made-up-${made}`, made)
+    }
+    observe('gpt-4o', 0)
     const text = await registry.metrics()
-    expect(text.split('\n').length).toBeLessThan(10_000)
-    expect(text).toContain('keystow_cost_total{client="address",gen_ai_request_model="other"')
-    expect(text).not.toContain('address:')
+    expect(labelsOf(text, 'gen_ai_request_model')).toEqual(new Set(['gpt-*', 'other', 'gpt-4o']))
+    expect(labelsOf(text, 'client')).toEqual(new Set(['address']))
+  })
+
+  it('hold nothing that a client sent as a model, also where the upstream refuses it', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":{}}')
+    })
+    const gateway = await startGateway({ upstream: upstream.origin, env: { ADMIN_TOKEN } })
+    for (const model of [TEST_TOKEN, 'made-up', 'x'.repeat(100_000), 'gpt-4o']) {
+      await (await chat(gateway, model)).text()
+    }
+    const text = await scrape(gateway)
+    expect(labelsOf(text, 'gen_ai_request_model')).toEqual(new Set(['other', 'gpt-4o']))
   })
 })
+
+const labelsOf = (text: string, label: string): Set<string | undefined> =>
+  new Set([...text.matchAll(new RegExp(`${label}="([^"]*)"`, 'g'))].map(([, value]) => value))
