@@ -67,7 +67,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(cors)
   await app.register(refuseUnreadable, { headerCountLimit: config.headerCountLimit })
   await app.register(drainRequests, { drain })
-  await app.register(health, { drain, limitStore })
+  await app.register(health, { ...services })
   await app.register(admin, { ...services, ...config, refuseToken })
 
   await app.register(async function clientSurface(surface) {

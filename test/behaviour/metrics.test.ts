@@ -81,6 +81,18 @@ describe('/metrics', () => {
       .toContain('keystow_upstream_errors_total{kind="upstream_unavailable"} 1\n')
   })
 
+  it.each([
+    ['requests_per_minute', { RATE_LIMIT_PER_MINUTE: '1' }],
+    ['budget', { QUOTA_PER_DAY: '1' }],
+  ])('counts a 429 by its limit: %s', async (limit, env) => {
+    const gateway = await start(env)
+    expect((await chat(gateway, 'gpt-4o')).status).toBe(200)
+    expect((await chat(gateway, 'gpt-4o')).status).toBe(429)
+    await expect
+      .poll(() => scrape(gateway), { timeout: 5000 })
+      .toContain(`keystow_limited_total{limit="${limit}"} 1\n`)
+  })
+
   it('tells of no model that has no price', async () => {
     const file = join(createFolder(), 'pricing.yaml')
     writeFileSync(file, 'currency: USD\nmodels: {}\n')
