@@ -3,10 +3,17 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { LedgerStats } from './stores/ledger-store.ts'
 import type { Endpoint } from './usage/endpoint.ts'
 import type { LedgerEntry } from './usage/ledger-entry.ts'
+import type { Pricing } from './usage/pricing.ts'
+
+interface ObservedCall {
+  readonly endpoint: Endpoint
+  /** The table that the entry was priced by. */
+  readonly pricing: Pick<Pricing, 'nameOf'>
+}
 
 /** What the ledger's entries add up to, as they are made. */
 export interface UsageMetrics {
-  observe(entry: LedgerEntry, endpoint: Endpoint): void
+  observe(entry: LedgerEntry, call: ObservedCall): void
 }
 
 /** Names and buckets of OpenTelemetry's semantic conventions for generative AI, where they have some. */
@@ -16,8 +23,7 @@ const FIRST_TOKEN_BUCKETS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ]
 
-/** Models whose names stand in labels; the names come from clients. */
-const MAX_MODELS = 100
+/** Of a model that the price table does not know. */
 const OTHER_MODEL = 'other'
 
 /** The conventions' names of what is asked for. */
@@ -86,30 +92,19 @@ export function createUsageMetrics(registry: Registry): UsageMetrics {
     labelNames: ['kind', 'ending'],
     registers,
   })
-  const models = new Set<string>()
-
-  /**
-   * A model without a price is any text; of those with one, a pattern of the table may fit any number. What the
-   * upstream refused takes no place: whoever makes up a hundred names would take them all.
-   */
-  function nameModel({ model: name, costMicros, status }: LedgerEntry): string {
-    if (costMicros === undefined || name === '') return OTHER_MODEL
-    if (models.has(name)) return name
-    const isAnswered = status >= 200 && status < 300
-    if (!isAnswered || models.size >= MAX_MODELS) return OTHER_MODEL
-    models.add(name)
-    return name
-  }
 
   return {
-    observe(entry, endpoint) {
+    observe(entry, { endpoint, pricing }) {
       const { ending, isEstimated, clientId, currency, costMicros = 0, firstByteMs } = entry
       entries.inc({ kind: isEstimated ? 'estimated' : 'exact', ending })
       if (endpoint === 'free' || ending === 'refused') return
-      const name = nameModel(entry)
+      // The table's word for it: what a client sends may be any text, a token among it.
+      const name = (entry.model === '' ? undefined : pricing.nameOf(entry.model)) ?? OTHER_MODEL
       const labels = { [operation]: OPERATIONS[endpoint], [model]: name }
-      tokens.observe({ ...labels, gen_ai_token_type: 'input' }, entry.inputTokens)
-      tokens.observe({ ...labels, gen_ai_token_type: 'output' }, entry.outputTokens)
+      if (entry.inputTokens + entry.outputTokens > 0) {
+        tokens.observe({ ...labels, gen_ai_token_type: 'input' }, entry.inputTokens)
+        tokens.observe({ ...labels, gen_ai_token_type: 'output' }, entry.outputTokens)
+      }
       duration.observe(labels, entry.durationMs / MS_PER_S)
       if (firstByteMs !== undefined) firstToken.observe(labels, firstByteMs / MS_PER_S)
       if (entry.cachedTokens > 0) cached.inc({ [model]: name }, entry.cachedTokens)

@@ -3,14 +3,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { KeystowError } from '../errors.ts'
-import type { Metrics } from '../metrics.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
 import { startTurns } from '../proxy/credential-turns.ts'
 import type { Exchange, OutboundRequest } from '../proxy/exchange.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { type Bookkeeping, createBookkeeping } from '../usage/bookkeeping.ts'
-import { isBudgetSpent } from '../usage/budget-error.ts'
 import type { ServingLedger } from '../workers/ledger-calls.ts'
 import { type Call, readCall } from './read-call.ts'
 import { familyConstraint } from './routing.ts'
@@ -56,21 +54,12 @@ async function forward(
   const books = createBooks(request, call, { ...options, link })
   const settle = createSettling(request, books)
   try {
-    await openBooks(books, options.metrics)
+    await books.open()
     const sending = { ...prepareSending(request, call), ...call, books, settle, link }
     await runExchange(request, reply, { ...options, ...sending })
   } catch (error) {
     // A call that its budget refuses, or an error that nobody expected: any other was settled where it ended.
     settle('aborted', error instanceof KeystowError ? error.status : 500)
-    throw error
-  }
-}
-
-async function openBooks(books: Bookkeeping, metrics: Metrics): Promise<void> {
-  try {
-    await books.open()
-  } catch (error) {
-    if (isBudgetSpent(error)) metrics.limited.inc({ limit: 'budget' })
     throw error
   }
 }
@@ -86,14 +75,15 @@ function createBooks(
 ): Bookkeeping {
   const { id, startedAt } = record
   const { client, target, endpoint, fields, family, meter, demand } = call
+  const { pricing } = record.policy.config
   const named = { id, startedAt, clientId: client.id, caps: client.budgets }
   return createBookkeeping({
     ledger,
-    pricing: record.policy.config.pricing,
+    pricing,
     meter,
     demand,
     request: { ...named, path: target.path, endpoint, fields, family: family.name },
-    onEntry: (entry) => metrics.usage.observe(entry, endpoint),
+    onEntry: (entry) => metrics.usage.observe(entry, { endpoint, pricing }),
     onResume: () => link.running?.resume(),
     onExhausted: (error) => link.running?.end(error),
   })

@@ -32,7 +32,7 @@ export default fp(
             ? CLIENT_LEFT_STATUS
             : reply.raw.statusCode
           metrics.requests.inc({ route: routeOf(request), status })
-          countUpstreamError(request, metrics)
+          countError(request, status, metrics)
           logRequest(request, status)
         })
       })
@@ -47,10 +47,13 @@ const isCutShort = ({ record }: FastifyRequest, isFinished: boolean): boolean =>
 
 const UPSTREAM_ERRORS: ReadonlySet<string> = new Set(['upstream_unavailable', 'upstream_timeout'])
 
-function countUpstreamError({ record }: FastifyRequest, metrics: Metrics): void {
+function countError({ record }: FastifyRequest, status: number, metrics: Metrics): void {
   const { error } = record
-  if (!(error instanceof KeystowError) || !UPSTREAM_ERRORS.has(error.code)) return
-  metrics.upstreamErrors.inc({ kind: error.code })
+  if (!(error instanceof KeystowError)) return
+  const { code } = error
+  if (UPSTREAM_ERRORS.has(code)) metrics.upstreamErrors.inc({ kind: code })
+  // A stream that is cut has had its 200.
+  if (isBudgetSpent(error) && status === 429) metrics.limited.inc({ limit: 'budget' })
 }
 
 /** The family's name, the route Keystow answers itself, or `unknown`: never what a client made up. */

@@ -20,6 +20,8 @@ export interface PriceEntry {
 export interface Pricing {
   readonly currency: Currency
   find(model: string, image?: ImageKind): Price | undefined
+  /** The name or the pattern that a model has its price by; never what a client made up. */
+  nameOf(model: string): string | undefined
 }
 
 interface ImageKind {
@@ -40,13 +42,16 @@ export function createPricing(currency: Currency, entries: readonly PriceEntry[]
     .filter(isPattern)
     .toSorted((a, b) => countFixed(b.pattern) - countFixed(a.pattern))
 
+  const entryOf = (model: string): PriceEntry | undefined =>
+    named.get(model) ?? patterns.find(({ pattern }) => isNameAllowed(model, [pattern]))
+
   return {
     currency,
     find(model, image) {
-      const entry =
-        named.get(model) ?? patterns.find(({ pattern }) => isNameAllowed(model, [pattern]))
+      const entry = entryOf(model)
       return entry && withImage(entry, image)
     },
+    nameOf: (model) => entryOf(model)?.pattern,
   }
 }
 

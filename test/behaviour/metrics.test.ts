@@ -5,11 +5,24 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
 import { createMetrics } from '../../src/metrics.ts'
+import type { Price } from '../../src/usage/price.ts'
+import { createPricing } from '../../src/usage/pricing.ts'
 import { createFolder } from '../helpers/folder.ts'
-import { type Gateway, startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
+import { type Gateway, startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { makeEntry, makeReservation } from '../helpers/ledger.ts'
+import { startUpstream } from '../helpers/upstream.ts'
 
 const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
+
+const FREE: Price = {
+  inputPerMillion: 0,
+  cachedInputPerMillion: 0,
+  outputPerMillion: 0,
+  charactersPerMillion: 0,
+  perImage: 0,
+  perSecond: 0,
+  perCall: 0,
+}
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<Gateway> {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })
@@ -68,6 +81,18 @@ describe('/metrics', () => {
       .toContain('keystow_upstream_errors_total{kind="upstream_unavailable"} 1\n')
   })
 
+  it.each([
+    ['requests_per_minute', { RATE_LIMIT_PER_MINUTE: '1' }],
+    ['budget', { QUOTA_PER_DAY: '1' }],
+  ])('counts a 429 by its limit: %s', async (limit, env) => {
+    const gateway = await start(env)
+    expect((await chat(gateway, 'gpt-4o')).status).toBe(200)
+    expect((await chat(gateway, 'gpt-4o')).status).toBe(429)
+    await expect
+      .poll(() => scrape(gateway), { timeout: 5000 })
+      .toContain(`keystow_limited_total{limit="${limit}"} 1\n`)
+  })
+
   it('tells of no model that has no price', async () => {
     const file = join(createFolder(), 'pricing.yaml')
     writeFileSync(file, 'currency: USD\nmodels: {}\n')
@@ -81,27 +106,35 @@ describe('/metrics', () => {
 describe('the labels of usage', () => {
   it('stay few, whatever clients make up', async () => {
     const { registry, usage } = createMetrics()
+    const pricing = createPricing('USD', [
+      { pattern: 'gpt-4o', price: FREE, images: [] },
+      { pattern: 'gpt-*', price: FREE, images: [] },
+    ])
+    const observe = (model: string, client: number): void => {
+      const reservation = makeReservation({ clientId: `address:10.0.${client}`, model })
+      usage.observe(makeEntry(reservation, 7), { endpoint: 'chat', pricing })
+    }
     for (let made = 0; made < 10_000; made++) {
-      const reservation = makeReservation({
-        clientId: `address:10.0.${made}`,
-        model: `gpt-${made}`,
-      })
-      usage.observe(makeEntry(reservation, 7), 'chat')
+      observe(`gpt-${made}`, made)
+      observe(`made-up-${made}`, made)
     }
+    observe('gpt-4o', 0)
     const text = await registry.metrics()
-    expect(text.split('\n').length).toBeLessThan(10_000)
-    expect(text).toContain('keystow_cost_total{client="address",gen_ai_request_model="other"')
-    expect(text).not.toContain('address:')
+    expect(labelsOf(text, 'gen_ai_request_model')).toEqual(new Set(['gpt-*', 'other', 'gpt-4o']))
+    expect(labelsOf(text, 'client')).toEqual(new Set(['address']))
   })
-  it('have room for real models behind names that the upstream refused', async () => {
-    const { registry, usage } = createMetrics()
-    for (let made = 0; made < 1000; made++) {
-      const invented = makeReservation({ model: `gpt-4o-invented-${made}` })
-      usage.observe(makeEntry(invented, 0, { status: 404 }), 'chat')
+
+  it('hold nothing that a client sent as a model, also where the upstream refuses it', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":{}}')
+    })
+    const gateway = await startGateway({ upstream: upstream.origin, env: { ADMIN_TOKEN } })
+    for (const model of [TEST_TOKEN, 'made-up', 'x'.repeat(100_000), 'gpt-4o']) {
+      await (await chat(gateway, model)).text()
     }
-    usage.observe(makeEntry(makeReservation({ model: 'gpt-4o' }), 7), 'chat')
-    const text = await registry.metrics()
-    expect(text).toContain('gen_ai_request_model="gpt-4o"')
-    expect(text).not.toContain('invented')
-  })
-})
+    const text = await scrape(gateway)
+    expect(labelsOf(text, 'gen_ai_request_model')).toEqual(new Set(['other', 'gpt-4o']))
+  })})
+
+const labelsOf = (text: string, label: string): Set<string | undefined> =>
+  new Set([...text.matchAll(new RegExp(`${label}="([^"]*)"`, 'g'))].map(([, value]) => value))

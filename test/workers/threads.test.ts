@@ -108,7 +108,12 @@ describe('several workers', () => {
     const { call } = await start(upstream.origin)
     await times(40, () => call())
     const answer = await call('/metrics', { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
-    expect(await answer.text()).toContain('keystow_requests_total{route="v1",status="200"} 40\n')
+    const text = await answer.text()
+    expect(text).toContain('keystow_requests_total{route="v1",status="200"} 40\n')
+    expect(text).toContain('keystow_ledger_entries_total{kind="exact",ending="completed"} 40\n')
+    // Of the one ledger, not of each thread's view of it.
+    expect(text).toContain('keystow_ledger_ready 1\n')
+    expect(text).toContain('keystow_limit_store_ready 1\n')
   })
 
   it('drain together, and end with 0', async () => {
