@@ -134,7 +134,8 @@ describe('the labels of usage', () => {
     }
     const text = await scrape(gateway)
     expect(labelsOf(text, 'gen_ai_request_model')).toEqual(new Set(['other', 'gpt-4o']))
-  })})
+  })
+})
 
 const labelsOf = (text: string, label: string): Set<string | undefined> =>
   new Set([...text.matchAll(new RegExp(`${label}="([^"]*)"`, 'g'))].map(([, value]) => value))
