@@ -14,6 +14,8 @@ export interface AnswerWriter {
   isFinished(): boolean
   /** Sends a sign of life, where the answer has room for one. */
   beat(): void
+  /** Something of what came waits for its rest. */
+  isHolding(): boolean
 }
 
 /**
@@ -32,5 +34,6 @@ export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
     },
     isFinished: () => false,
     beat() {},
+    isHolding: () => false,
   }
 }

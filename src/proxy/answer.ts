@@ -75,6 +75,7 @@ export function startAnswer(options: AnswerOptions): Answer {
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
     idleMs: clocks.idleMs,
     isPaused: () => response.writableNeedDrain || gate?.isHeld() === true,
+    isHolding: () => writer.isHolding(),
     onBeat: () => attempt(() => response.headersSent && writer.beat()),
     onIdle: () => options.onBroken(new KeystowError('upstreamTimeout')),
   })

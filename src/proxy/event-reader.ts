@@ -8,8 +8,8 @@ export interface EventReader {
 
 /** What happens in the data of the events. */
 export interface EventHandlers {
-  /** A line that is no comment begins. */
-  onField(): void
+  /** A line that is no comment begins, at this index of the chunk. */
+  onField(at: number): void
   /** Some of an event's data: bytes between two indices of the chunk. */
   onData(chunk: Buffer, from: number, to: number): void
   /** A line of data was over: its text when it is as short as a mark can be, and empty for any other. */
@@ -38,7 +38,7 @@ export function createEventReader(handlers: EventHandlers | undefined): EventRea
   let dataBytes = 0
 
   function readLine(chunk: Buffer, from: number, to: number): void {
-    if (!isInLine && chunk[from] !== COLON) handlers?.onField()
+    if (!isInLine && chunk[from] !== COLON) handlers?.onField(from)
     isInLine = true
     isInEvent = true
     if (handlers === undefined) return

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { KeystowError } from '../errors.ts'
 import type { AnswerWriter } from './answer-writer.ts'
 import { createChunkWriter } from './chunk-writer.ts'
+import { createEventHold } from './event-hold.ts'
 import { createEventReader } from './event-reader.ts'
 import type { StreamForm } from './stream-form.ts'
 import { createStreamProgress } from './stream-progress.ts'
@@ -12,9 +13,10 @@ import { incompleteUtf8Bytes } from './utf8-tail.ts'
 const HEARTBEAT = ': keep-alive\n\n'
 
 /**
- * For event streams: forwards every chunk in the turn in which it came and never cuts a character in two (two
+ * For event streams: forwards every event in the turn in which it came and never cuts a character in two (two
  * chat UIs decode each chunk alone). A stream of a known form that broke off ends with an error that its
- * clients understand, any other with a broken connection. A clean end is never made up.
+ * clients understand, any other with a broken connection. A clean end is never made up. In a known form an event
+ * waits for its data to be whole: what is cut would be read before the error, and SDKs give up on what is no JSON.
  */
 export function createEventStreamWriter(
   response: ServerResponse,
@@ -25,6 +27,8 @@ export function createEventStreamWriter(
   const send = createChunkWriter(response)
   const progress = form && createStreamProgress(form)
   const events = progress ?? createEventReader(undefined)
+  const hold = createEventHold()
+  let isHeadOut = false
 
   const isFinished = (): boolean => progress?.isEnded() === true || progress?.isFinished() === true
 
@@ -33,14 +37,28 @@ export function createEventStreamWriter(
     const incomplete = incompleteUtf8Bytes(bytes)
     held = incomplete === 0 ? undefined : Buffer.from(bytes.subarray(bytes.length - incomplete))
     const whole = incomplete === 0 ? bytes : bytes.subarray(0, bytes.length - incomplete)
-    if (whole.length === 0) return true
-    events.write(whole)
-    return send(whole)
+    return whole.length === 0 ? waitForRest() : forward(whole)
+  }
+
+  function forward(bytes: Buffer): boolean {
+    events.write(bytes)
+    const ready = progress === undefined ? bytes : hold.write(bytes, progress.openBytes())
+    if (ready.length === 0) return waitForRest()
+    isHeadOut = true
+    return send(ready)
+  }
+
+  /** The head does not wait for it. */
+  function waitForRest(): true {
+    if (!isHeadOut) response.flushHeaders()
+    isHeadOut = true
+    return true
   }
 
   /** Ends the stream as its form asks for; returns why it is not whole. */
   function conclude({ endFrame, errorFrame }: StreamForm, error: KeystowError) {
-    const missing = events.end()
+    // An event that is held is one that is cut, and nothing of it has passed.
+    const missing = hold.isHolding() ? '' : events.end()
     const end = progress?.isEnded() === true ? '' : endFrame
     if (progress?.isErrorTold() === true) {
       response.end(missing + end)
@@ -62,10 +80,7 @@ export function createEventStreamWriter(
       else conclude(form, error)
     },
     end() {
-      if (held !== undefined) {
-        events.write(held)
-        send(held)
-      }
+      if (held !== undefined) forward(held)
       if (form !== undefined) {
         return conclude(form, brokenOff('the stream ended before the model had finished'))
       }
@@ -73,9 +88,12 @@ export function createEventStreamWriter(
       return undefined
     },
     beat() {
-      const isQuiet = events.isBetweenEvents() && held === undefined && progress?.isEnded() !== true
-      if (isQuiet && !response.writableNeedDrain) response.write(HEARTBEAT)
+      const isBetween = hold.isHolding() || events.isBetweenEvents()
+      if (isBetween && progress?.isEnded() !== true && !response.writableNeedDrain) {
+        response.write(HEARTBEAT)
+      }
     },
+    isHolding: () => hold.isHolding(),
   }
 }
 

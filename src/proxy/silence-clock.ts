@@ -12,6 +12,8 @@ interface SilenceClockOptions {
   readonly idleMs: number
   /** Whether the silence is the reader's and not the upstream's. */
   readonly isPaused: () => boolean
+  /** Whether what comes has not gone on yet: to the reader this is silence. */
+  readonly isHolding: () => boolean
   readonly onBeat: () => void
   readonly onIdle: () => void
 }
@@ -20,22 +22,23 @@ interface SilenceClockOptions {
 export function startSilenceClock(options: SilenceClockOptions): SilenceClock {
   const { beatMs, idleMs } = options
   let lastByteAt = performance.now()
-  let lastBeatAt = lastByteAt
+  /** The last sign of life that the reader had. */
+  let lastSignAt = lastByteAt
   let isStopped = false
   let timer = setTimeout(tick, nextDelay(lastByteAt))
 
   function nextDelay(now: number): number {
     const untilIdle = lastByteAt + idleMs - now
     if (beatMs === 0) return Math.max(untilIdle, 1)
-    return Math.max(Math.min(untilIdle, Math.max(lastByteAt, lastBeatAt) + beatMs - now), 1)
+    return Math.max(Math.min(untilIdle, lastSignAt + beatMs - now), 1)
   }
 
   function tick(): void {
     const now = performance.now()
-    if (options.isPaused()) lastByteAt = now
+    if (options.isPaused()) lastByteAt = lastSignAt = now
     else if (now - lastByteAt >= idleMs) return options.onIdle()
-    else if (beatMs > 0 && now - Math.max(lastByteAt, lastBeatAt) >= beatMs) {
-      lastBeatAt = now
+    else if (beatMs > 0 && now - lastSignAt >= beatMs) {
+      lastSignAt = now
       options.onBeat()
     }
     if (!isStopped) timer = setTimeout(tick, nextDelay(now))
@@ -44,6 +47,7 @@ export function startSilenceClock(options: SilenceClockOptions): SilenceClock {
   return {
     touch() {
       lastByteAt = performance.now()
+      if (!options.isHolding()) lastSignAt = lastByteAt
     },
     stop() {
       isStopped = true

@@ -8,6 +8,8 @@ import type { StreamForm } from './stream-form.ts'
 
 /** How far a stream of a known form has come. */
 export interface StreamProgress extends EventReader {
+  /** How many bytes of the last chunk belong to an event whose data has not come whole. */
+  openBytes(): number
   /** Its last event has come: whatever follows belongs to it no longer. */
   isEnded(): boolean
   /** Everything that has begun is finished, and no event is cut. */
@@ -26,7 +28,12 @@ const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
 export function createStreamProgress({ endMark, isLastType }: StreamForm): StreamProgress {
   const choices = createChoices()
   let isOpen = false
+  /** Where in the chunk the last event begins, if it begins there. */
+  let openFrom = 0
+  let openBytes = 0
+  let hasField = false
   let isEnded = false
+  let isError = false
   let isErrorTold = false
   let isLast = false
   let type = ''
@@ -44,14 +51,14 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
     },
     onValue(name, json) {
       if (name === 'type') type = json.slice(1, -1)
-      else if (name === 'error') isErrorTold ||= !NOTHING_TOLD.has(json)
+      else if (name === 'error') isError ||= !NOTHING_TOLD.has(json)
       else choices.tell(name, json)
     },
     onElement: () => choices.next(),
     onEnd() {
       choices.next()
       isOpen = false
-      isErrorTold ||= type === 'error'
+      isErrorTold ||= isError || type === 'error'
       isLast ||= isLastType?.(type) ?? false
       type = ''
     },
@@ -59,8 +66,11 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
   const json = createJsonScan(reader)
 
   const events = createEventReader({
-    onField() {
+    onField(at) {
+      if (hasField) return
+      hasField = true
       isOpen = true
+      openFrom = at
     },
     onData: (chunk, from, to) => json.write(chunk, from, to),
     onLine(text) {
@@ -70,6 +80,8 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
     },
     onEventEnd() {
       eventEnds++
+      hasField = false
+      isError = false
       json.reset()
     },
   })
@@ -84,6 +96,8 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
     ...events,
     write(chunk) {
       const isFresh = isEndOfLine && events.isBetweenEvents() && isQuiet()
+      openFrom = 0
+      openBytes = 0
       if (isFresh && repeated.isRepeat(chunk)) return
       const endsBefore = eventEnds
       events.write(chunk)
@@ -92,7 +106,9 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
       if (isFresh && isOne && isEndOfLine && events.isBetweenEvents() && isQuiet()) {
         repeated.learn(chunk)
       }
+      if (isOpen && !events.isBetweenEvents()) openBytes = chunk.length - openFrom
     },
+    openBytes: () => openBytes,
     isFinished,
     isEnded: () => isEnded || (endMark === '' && isFinished()),
     isErrorTold: () => isErrorTold,

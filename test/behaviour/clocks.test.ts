@@ -15,6 +15,8 @@ const STREAM_REQUEST = {
 }
 const DELTA = 'data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n'
 const END = 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+/** Too long to wait for its end. */
+const LONG_EVENT = `data: {"a":"${'x'.repeat(200_000)}"}\n\n`
 
 describe('the clocks', () => {
   it('answer 504 when the upstream does not begin in time', async () => {
@@ -155,20 +157,46 @@ describe('the heart-beat', () => {
     expect(await response.text()).toMatch(/^: keep-alive\n\n/)
   })
 
-  it('never falls into the middle of an event', async () => {
-    const half = Math.floor(DELTA.length / 2)
+  it.each([
+    ['of a known form', '/v1/chat/completions', LONG_EVENT],
+    ['of none', '/v1/images/generations', DELTA],
+  ])('never falls into the middle of an event that has begun (%s)', async (_form, path, event) => {
+    const half = Math.floor(event.length / 2)
     const upstream = await startUpstream(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(DELTA.slice(0, half))
+      response.write(event.slice(0, half))
       await wait(300)
-      response.end(DELTA.slice(half) + END)
+      response.end(event.slice(half) + END)
     })
     const gateway = await startGateway({
       upstream: upstream.origin,
       env: { SSE_HEARTBEAT_MS: '50' },
     })
+    const response = await gateway.fetch(path, STREAM_REQUEST)
+    expect(await response.text()).toBe(event + END)
+  })
+
+  it.each([
+    ['silent', 1],
+    ['slow', 10],
+  ])('stands before an event whose rest is %s', async (_how, pieces) => {
+    const upstream = await startUpstream(async (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(DELTA + DELTA.slice(0, 20))
+      for (let i = 0; i < pieces; i++) {
+        await wait(300 / pieces)
+        response.write(DELTA.slice(20 + i, 21 + i))
+      }
+      response.end(DELTA.slice(20 + pieces) + END)
+    })
+    const gateway = await startGateway({
+      upstream: upstream.origin,
+      env: { SSE_HEARTBEAT_MS: '100' },
+    })
     const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
-    expect(await response.text()).toBe(DELTA + END)
+    const text = await response.text()
+    expect(text.startsWith(`${DELTA}: keep-alive\n\n`)).toBe(true)
+    expect(text.replaceAll(': keep-alive\n\n', '')).toBe(DELTA + DELTA + END)
   })
 
   it.each([

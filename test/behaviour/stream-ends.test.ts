@@ -10,6 +10,7 @@ const DELTA = choice(0, 'null')
 const FINISH = choice(0, '"stop"')
 const DONE = 'data: [DONE]\n\n'
 const UPSTREAM_ERROR = 'data: {"error":{"message":"no","type":"server_error"}}\n\n'
+const CREATED = 'event: response.created\ndata: {"type":"response.created"}\n\n'
 const COMPLETED = 'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
 
 const CHAT = '/v1/chat/completions'
@@ -42,15 +43,20 @@ const errorsIn = (text: string): number => text.match(/"upstream_unavailable"/g)
 
 describe('a stream that is not whole', () => {
   it.each([
-    ['one of two choices still runs', CHAT, DELTA + choice(1, 'null') + FINISH],
-    ['an event is cut behind the finish', CHAT, `${FINISH}data: {"usage":{"promp`],
-    ['the finish is cut', CHAT, FINISH.slice(0, -8)],
-    ['the last event is cut', RESPONSES, 'event: response.completed\ndata: {"type":"response.comp'],
-    ['only its name has come', RESPONSES, 'event: response.completed\n'],
-    ['only its name is cut', RESPONSES, 'event: "response.completed"'],
-  ])('is told as an error and logged with one when %s', async (_when, path, bytes) => {
-    const { text, line } = await send({ path, pieces: [bytes] })
-    expect(text.startsWith(`${bytes.trimEnd()}\n\n`)).toBe(true)
+    ['one of two choices still runs', CHAT, DELTA + choice(1, 'null') + FINISH, ''],
+    ['an event is cut behind the finish', CHAT, FINISH, 'data: {"usage":{"promp'],
+    ['the finish is cut', CHAT, DELTA, FINISH.slice(0, -8)],
+    ['it has come but for a brace', CHAT, DELTA, FINISH.trimEnd().slice(0, -1)],
+    ['the last event is cut', RESPONSES, CREATED, COMPLETED.slice(0, 45)],
+    ['only its name has come', RESPONSES, CREATED, 'event: response.completed\n'],
+    ['only its name is cut', RESPONSES, CREATED, 'event: "response.completed"'],
+    ['a comment stands before what is cut', CHAT, `${DELTA}: ping\n`, FINISH.slice(0, -8)],
+    ['an error of its own is cut', CHAT, DELTA, UPSTREAM_ERROR.trimEnd().slice(0, -1)],
+  ])('is told as an error and logged with one when %s', async (_when, path, whole, cut) => {
+    const { text, line } = await send({ path, pieces: [whole + cut] })
+    expect(text.startsWith(`${whole}${path === CHAT ? 'data: {"error":' : 'event: error\n'}`)).toBe(
+      true,
+    )
     expect(errorsIn(text)).toBe(1)
     expect(text.endsWith(DONE)).toBe(path === CHAT)
     expect(line).toMatchObject({ level: 'error', ending: 'aborted', error: 'upstream_unavailable' })
@@ -74,6 +80,12 @@ describe('a stream that is whole', () => {
   ])('gets nothing but what it lacks behind %s', async (_what, bytes, expected) => {
     const { text, line } = await send({ path: CHAT, pieces: [bytes] })
     expect(text).toBe(expected)
+    expect(line).toMatchObject({ ending: 'completed' })
+  })
+
+  it('keeps a last event whose data is whole, whatever stands behind it', async () => {
+    const { text, line } = await send({ path: CHAT, pieces: [`${FINISH.trimEnd()}\nid: 7`] })
+    expect(text).toBe(`${FINISH.trimEnd()}\nid: 7\n\n${DONE}`)
     expect(line).toMatchObject({ ending: 'completed' })
   })
 

@@ -47,6 +47,46 @@ describe('a stream', () => {
     await response.body?.cancel()
   })
 
+  it.each(['data: {"choices":[{"del', '\u{feff}', Buffer.from('你').subarray(0, 1)])(
+    'does not keep the head back when the first event is cut (%j)',
+    async (bytes) => {
+      const upstream = await startUpstream((_request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(bytes)
+      })
+      const gateway = await startGateway({
+        upstream: upstream.origin,
+        env: { SSE_HEARTBEAT_MS: '0' },
+      })
+      const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+      expect(response.status).toBe(200)
+      await response.body?.cancel()
+      await upstream.received[0]?.closed
+    },
+  )
+
+  it('delivers an event in one piece with its data, and before its empty line', async () => {
+    const [first, second, rest] = [DELTA.slice(0, 30), DELTA.slice(30, -2), '\n\n']
+    let goOn = (): void => {}
+    const upstream = await startUpstream(async (_request, response) => {
+      response
+        .writeHead(200, { 'content-type': 'text/event-stream' })
+        .write(`${DELTA}: ping\n${first}`)
+      await new Promise<void>((resolve) => (goOn = resolve))
+      response.write(second)
+      await new Promise<void>((resolve) => (goOn = resolve))
+      response.end(rest + END)
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
+    const chunks: string[] = []
+    for await (const chunk of response.body ?? []) {
+      chunks.push(Buffer.from(chunk).toString())
+      goOn()
+    }
+    expect(chunks.slice(0, 2)).toEqual([`${DELTA}: ping\n`, first + second])
+    expect(chunks.join('')).toBe(`${DELTA}: ping\n${DELTA}${END}`)
+  })
+
   it('passes an upstream’s bytes through unchanged', async () => {
     const bytes = `: hello\r\n\r\n${DELTA}event: x\r\ndata: 1\r\n\r\n${END}`
     const upstream = await startUpstream((_request, response) => {

@@ -6,8 +6,8 @@ import { listeningPort, startProcess } from '../helpers/process.ts'
 import { startUpstream, writePlenty } from '../helpers/upstream.ts'
 
 // A proxy that reads a stream event by event has to keep the one that has begun, and an upstream need never end it:
-// one event, one header, one line without an end, and the process is out of memory. Nothing here waits for an event
-// to be whole, and what is held back is no longer than the credential written at its longest.
+// one event, one header, one line without an end, and the process is out of memory. What is held back is
+// no longer than 64 KiB of an event, and the credential written at its longest.
 
 const MIB = 1024 * 1024
 const EVENT_BYTES = 120 * MIB
@@ -65,19 +65,25 @@ describe.skipIf(process.platform !== 'linux')('an event of 120 MB', () => {
 })
 
 describe('an event that does not end', () => {
-  it('is passed on as it comes', async () => {
+  it.each([
+    ['once it is longer than can be waited for', '/v1/chat/completions', 'x'.repeat(64 * 1024)],
+    ['where a broken connection is all that can tell of its end', '/v1/images/generations', ''],
+  ])('is passed on as it comes %s', async (_when, path, filling) => {
     let goOn = (): void => {}
+    const first = `data: {"a":"${filling}first `
     const upstream = await startUpstream((_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"a":"first ')
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(first)
       goOn = () => response.write('second ')
     })
     const gateway = await startGateway({ upstream: upstream.origin })
     const leave = new AbortController()
-    const response = await gateway.fetch('/v1/chat/completions', { ...POST, signal: leave.signal })
+    const response = await gateway.fetch(path, { ...POST, signal: leave.signal })
     const reader = response.body?.getReader()
     const read = async (): Promise<string> =>
       Buffer.from((await reader?.read())?.value ?? '').toString()
-    expect(await read()).toBe('data: {"a":"first ')
+    let text = ''
+    while (text.length < first.length) text += await read()
+    expect(text).toBe(first)
     goOn()
     expect(await read()).toBe('second ')
     leave.abort()
