@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
+import { onStopRequests } from './cli/stop-signals.ts'
 import { parseConfig, type ValidConfig } from './config/load.ts'
 import { readServerInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
@@ -62,13 +63,11 @@ async function run(): Promise<void> {
     throw error
   }
 
-  function onStopSignal(signal: NodeJS.Signals): void {
+  onStopRequests((reason) => {
     // The operator has waited long enough.
     if (isStopping) process.exit(1)
-    stop(signal, 0)
-  }
-  process.on('SIGTERM', onStopSignal)
-  process.on('SIGINT', onStopSignal)
+    stop(reason, 0)
+  })
   process.on('SIGHUP', (signal) => {
     if (!hasLostTerminal()) running.reload(signal)
     else stop(signal, 0)

@@ -7,6 +7,7 @@ import { createClientToken } from '../clients/client-token.ts'
 import { parseConfig } from '../config/load.ts'
 import { startDemoUpstream } from '../demo/upstream.ts'
 import { createServices } from '../services.ts'
+import { onStopRequests } from './stop-signals.ts'
 
 /** The built-in upstream's credential; it opens nothing else in the world. */
 const DEMO_CREDENTIAL = 'hk-demo-credential-of-the-built-in-upstream'
@@ -50,13 +51,17 @@ curl -N ${url}/v1/chat/completions -H 'Authorization: Bearer ${token}' -H 'Conte
 Ctrl-C ends both.
 `)
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void app
-      .close()
-      .then(() => Promise.all([services.close(), upstream.close()]))
-      .then(() => process.exit(0))
-  })
+let isStopping = false
+onStopRequests(() => {
+  if (isStopping) process.exit(1)
+  isStopping = true
+  void stop().then(() => process.exit(0))
+})
+
+async function stop(): Promise<void> {
+  await services.drain.start(config?.drainTimeoutMs ?? 0)
+  await app.close()
+  await Promise.all([services.close(), upstream.close()])
 }
 
 /** On the usual port, or on any free one when something else has it and none was asked for. */
