@@ -292,11 +292,17 @@ describe('the base URL for the token of this run', () => {
 })
 
 describe('a port that is taken', () => {
-  it('is said in the log, and ends the process with 1', async () => {
-    const upstream = await startUpstream(echo)
-    const { port } = new URL(upstream.origin)
-    const keystow = startProcess({ env: { PORT: port, ...KEY, ...TOKENS } })
-    expect(await keystow.exited).toBe(1)
-    expect(keystow.stdout()).toContain(`cannot listen on 127.0.0.1:${port}`)
-  })
+  it.each(['1', '2'])(
+    'is said with what to do, and ends %s event loops with 1',
+    async (workers) => {
+      const upstream = await startUpstream(echo)
+      const { port } = new URL(upstream.origin)
+      const keystow = startProcess({ env: { PORT: port, WORKERS: workers, ...KEY, ...TOKENS } })
+      expect(await keystow.exited).toBe(1)
+      expect(keystow.stdout()).toContain(
+        `cannot listen on 127.0.0.1:${port}: the port is taken; stop what listens there, or set PORT to another`,
+      )
+      expect(keystow.stderr()).toBe('')
+    },
+  )
 })
