@@ -35,9 +35,9 @@ if (options.isSet('check')) {
 }
 
 function readConfig(): ValidConfig {
-  if (inputs.problem !== undefined) failConfig([inputs.problem])
-  const result = parseConfig(inputs.env, inputs.file, { files })
-  return result.config === undefined ? failConfig(result.problems) : result
+  const result = parseConfig(inputs.env, inputs.file, { files, fileProblem: inputs.problem })
+  if (result.config !== undefined) return result
+  return failConfig([...result.problems, ...result.notices])
 }
 
 function failConfig(problems: readonly string[]): never {

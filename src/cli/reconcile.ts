@@ -71,10 +71,9 @@ function fail(code: number, message: string): never {
 
 function readConfig(): Config {
   const inputs = readServerInputs(process.env)
-  const problems = inputs.problem === undefined ? [] : [inputs.problem]
-  const result = problems.length > 0 ? { problems } : parseConfig(inputs.env, inputs.file)
-  if ('config' in result && result.config !== undefined) return result.config
-  return fail(EXIT_CONFIG, (result.problems ?? []).join('\n'))
+  const result = parseConfig(inputs.env, inputs.file, { fileProblem: inputs.problem })
+  if (result.config !== undefined) return result.config
+  return fail(EXIT_CONFIG, [...result.problems, ...result.notices].join('\n'))
 }
 
 /** Noon is within the day in every time zone, whatever its clocks do at night. */

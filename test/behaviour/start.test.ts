@@ -258,6 +258,16 @@ describe('a configuration that cannot be used', () => {
   })
 })
 
+describe('a YAML file that is not there', () => {
+  it('is told with what is wrong beside it', async () => {
+    const text = await failToStart({ PORT: 'x', KEYSTOW_CONFIG: '/nowhere.yaml' })
+    expect(text.trim().split('\n').slice(1)).toEqual([
+      '  KEYSTOW_CONFIG: the file does not exist; name the YAML file with the settings',
+      '  PORT: "x" is not valid; give a whole number from 0 to 65535',
+    ])
+  })
+})
+
 describe('.env.example, copied and not filled in', () => {
   it('is named by its samples, and by nothing else', async () => {
     const folder = createFolder()
