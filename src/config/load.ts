@@ -6,6 +6,7 @@ import type { Config } from './config.ts'
 import { readCredentialList, readCredentials } from './credentials.ts'
 import { buildFamilies } from './families.ts'
 import { mixUpProblems } from './mix-ups.ts'
+import { misspeltNotices } from './misspelt.ts'
 import { browserOriginProblem } from './origin.ts'
 import type { ClientPolicy } from './policy-file.ts'
 import { readPricing } from './read-pricing.ts'
@@ -20,6 +21,7 @@ import {
   type SecretFiles,
   type SecretInput,
 } from './secret-sources.ts'
+import { weakSecretNotices } from './weak-secrets.ts'
 import { parseYaml, type YamlFile } from './yaml-file.ts'
 
 export interface ValidConfig {
@@ -84,7 +86,11 @@ export function parseConfig(
   const defaultBudgets = buildBudgets(parsed)
   const hasTokens = clients.length > 0 || problems.some(isAboutClients) || !isWhole
   problems.push(...safeStartProblems({ settings: parsed, hasTokens }))
-  notices.push(...unpricedNotices(clients, pricing))
+  notices.push(
+    ...misspeltNotices(env, parsed),
+    ...weakSecretNotices({ settings: parsed, clientTokens, adminToken, credentials, keySetting }),
+    ...unpricedNotices(clients, pricing),
+  )
   if (problems.length > 0) return { problems, notices }
 
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
