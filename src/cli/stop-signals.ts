@@ -1,5 +1,5 @@
-/** The scripts of package.json that serve until they are told to stop. */
-const LASTING_SCRIPTS: readonly unknown[] = ['start', 'demo']
+/** As in package.json: what npm started is then this process, and no shell. */
+const NPM_SCRIPT = /^exec node src\//
 
 /**
  * npm passes on what a terminal, or a supervisor that ends a whole group, has sent to this process as well. Nobody
@@ -11,13 +11,13 @@ const LOOK_FOR_NPM_MS = 1000
 
 /** Calls with each wish to stop: a signal, or npm gone without one. The second one means at once. */
 export function onStopRequests(listener: (reason: string) => void): void {
-  const isFromNpm = LASTING_SCRIPTS.includes(process.env['npm_lifecycle_event'])
-  let lastAt = -Infinity
+  const isFromNpm = NPM_SCRIPT.test(process.env['npm_lifecycle_script'] ?? '')
+  let last: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
 
   function onSignal(signal: NodeJS.Signals): void {
     const at = performance.now()
-    if (isFromNpm && at - lastAt < ECHO_MS) return
-    lastAt = at
+    if (isFromNpm && last?.signal === signal && at - last.at < ECHO_MS) return
+    last = { signal, at }
     listener(signal)
   }
   process.on('SIGTERM', onSignal)
