@@ -40,6 +40,13 @@ const services = createServices(config)
 const app = await buildApp(config, services)
 const url = await listen(config)
 
+let isStopping = false
+onStopRequests(() => {
+  if (isStopping) process.exit(1)
+  isStopping = true
+  void stop().then(() => process.exit(0))
+})
+
 process.stdout.write(`
 Keystow runs in front of its built-in upstream, whose key no client sees.
 
@@ -53,13 +60,6 @@ curl -N ${url}/v1/chat/completions -H 'Authorization: Bearer ${token}' -H 'Conte
 
 Ctrl-C ends both.
 `)
-
-let isStopping = false
-onStopRequests(() => {
-  if (isStopping) process.exit(1)
-  isStopping = true
-  void stop().then(() => process.exit(0))
-})
 
 function readConfig(env: Environment): Config {
   // Every page in the world and nobody's token would be refused together.
