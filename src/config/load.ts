@@ -86,13 +86,14 @@ export function parseConfig(
   const defaultBudgets = buildBudgets(parsed)
   const hasTokens = clients.length > 0 || problems.some(isAboutClients) || !isWhole
   problems.push(...safeStartProblems({ settings: parsed, hasTokens }))
+  const misspelt = misspeltNotices(env, parsed)
+  if (problems.length > 0) return { problems, notices: misspelt }
+
   notices.push(
-    ...misspeltNotices(env, parsed),
+    ...misspelt,
     ...weakSecretNotices({ settings: parsed, clientTokens, adminToken, credentials, keySetting }),
     ...unpricedNotices(clients, pricing),
   )
-  if (problems.length > 0) return { problems, notices }
-
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
   const resolved = {
     isTrustedProxy,
