@@ -64,7 +64,7 @@ function createReloader(options: ReloadOptions): Reloader {
     const gone = missingFileProblem(inputs, good)
     if (gone !== undefined) return [gone]
     const result = parseConfig(inputs.env, inputs.file, { files, running })
-    if (result.config === undefined) return result.problems
+    if (result.config === undefined) return [...result.problems, ...result.notices]
     const { config, notices, needsRestart } = result
     const digest = digestOf(inputs, config, needsRestart)
     const isChanged = digest !== goodDigest

@@ -1,4 +1,5 @@
 import { describeGeneratedToken } from './generated-token.ts'
+import { describeListenProblem } from './listen-problem.ts'
 import type { Running, RunOptions } from './running.ts'
 import { prepareServing } from './serve.ts'
 import { createServices } from './services.ts'
@@ -32,7 +33,7 @@ export async function serveAlone(options: RunOptions): Promise<Running> {
       try {
         await serving.app.listen({ host: config.host, port: config.port })
       } catch (error) {
-        logger.fatal({ err: error }, `cannot listen on ${config.host}:${config.port}`)
+        logger.fatal({ err: error }, describeListenProblem(error, config))
         await serving.close()
         return false
       }

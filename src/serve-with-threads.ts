@@ -1,4 +1,5 @@
 import { describeGeneratedToken } from './generated-token.ts'
+import { describeListenProblem } from './listen-problem.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
 import { createEgressScanner } from './proxy/egress-scan.ts'
@@ -48,7 +49,7 @@ export async function serveWithThreads(options: RunOptions): Promise<Running> {
         options.tell(describeGeneratedToken(config, port))
         return true
       } catch (error) {
-        logger.fatal({ err: error }, `cannot listen on ${host}:${config.port}`)
+        logger.fatal({ err: error }, describeListenProblem(error, config))
         await close('cannot listen')
         return false
       }

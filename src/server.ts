@@ -1,6 +1,9 @@
 import { closeSync, openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
+import { readArguments } from './cli/arguments.ts'
+import { EXIT_CONFIG } from './cli/exit-codes.ts'
+import { onStopRequests } from './cli/stop-signals.ts'
 import { parseConfig, type ValidConfig } from './config/load.ts'
 import { readServerInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
@@ -10,15 +13,21 @@ import { serveAlone } from './serve-alone.ts'
 import { serveWithThreads } from './serve-with-threads.ts'
 import { LedgerFolderError } from './stores/sqlite-ledger/folder.ts'
 
-/** EX_CONFIG of sysexits.h. */
-const EXIT_CONFIG = 78
+const USAGE = `npm start -- [options]
 
+Serves until it is told to stop (Ctrl-C, SIGTERM). Settings come from the environment, .env and config/keystow.yaml.
+
+  --check  only checks the settings: 0 when they can be used, 78 when not
+  --help   prints this
+`
+
+const options = readArguments({ usage: USAGE, options: { check: 'boolean' } })
 const wasInTerminal = isatty(0) || isatty(1)
 const readInputs = () => readServerInputs(process.env)
 const inputs = readInputs()
 const files = createSecretFiles()
 const { config, notices } = readConfig()
-if (process.argv.includes('--check')) {
+if (options.isSet('check')) {
   const lines = ['The configuration is valid.', ...notices]
   process.stdout.write(lines.map((line) => `${line}\n`).join(''))
 } else {
@@ -26,9 +35,9 @@ if (process.argv.includes('--check')) {
 }
 
 function readConfig(): ValidConfig {
-  if (inputs.problem !== undefined) failConfig([inputs.problem])
-  const result = parseConfig(inputs.env, inputs.file, { files })
-  return result.config === undefined ? failConfig(result.problems) : result
+  const result = parseConfig(inputs.env, inputs.file, { files, fileProblem: inputs.problem })
+  if (result.config !== undefined) return result
+  return failConfig([...result.problems, ...result.notices])
 }
 
 function failConfig(problems: readonly string[]): never {
@@ -62,13 +71,11 @@ async function run(): Promise<void> {
     throw error
   }
 
-  function onStopSignal(signal: NodeJS.Signals): void {
+  onStopRequests((reason) => {
     // The operator has waited long enough.
     if (isStopping) process.exit(1)
-    stop(signal, 0)
-  }
-  process.on('SIGTERM', onStopSignal)
-  process.on('SIGINT', onStopSignal)
+    stop(reason, 0)
+  })
   process.on('SIGHUP', (signal) => {
     if (!hasLostTerminal()) running.reload(signal)
     else stop(signal, 0)

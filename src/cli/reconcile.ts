@@ -1,5 +1,3 @@
-import { parseArgs } from 'node:util'
-
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
 import { readServerInputs } from '../config/read-inputs.ts'
@@ -13,6 +11,8 @@ import { createRedisLedgerStore } from '../stores/redis-ledger/store.ts'
 import { attachSqliteLedger } from '../stores/sqlite-ledger/attach.ts'
 import { createCalendar } from '../usage/calendar.ts'
 import { readDateRange } from '../usage/date-range.ts'
+import { failUsage, readArguments } from './arguments.ts'
+import { EXIT_CONFIG } from './exit-codes.ts'
 
 const USAGE = `npm run reconcile -- [options]
 
@@ -23,17 +23,17 @@ the provider billed in the place of what was estimated. May run beside the serve
   --to=2026-11-24    the last day; today without it
   --dry-run          changes nothing
   --json             prints JSON instead of a table
+  --help             prints this
 `
-
-/** sysexits.h: EX_USAGE, EX_CONFIG. */
-const EXIT_USAGE = 64
-const EXIT_CONFIG = 78
 
 const DAY_MS = 86_400_000
 
 const REDIS_TIMEOUT_MS = 5000
 
-const options = readOptions()
+const options = readArguments({
+  usage: USAGE,
+  options: { from: 'string', to: 'string', 'dry-run': 'boolean', json: 'boolean' },
+})
 const config = readConfig()
 const calendar = createCalendar(config.timeZone)
 const { from, to } = readRange()
@@ -48,10 +48,12 @@ try {
     calendar,
     from,
     to,
-    isDryRun: options['dry-run'],
+    isDryRun: options.isSet('dry-run'),
   })
   process.stdout.write(
-    options.json ? `${JSON.stringify({ data: differences })}\n` : formatReport(differences),
+    options.isSet('json')
+      ? `${JSON.stringify({ data: differences })}\n`
+      : formatReport(differences),
   )
 } catch (error) {
   const isOfRedis = config.redisUrl !== undefined && error instanceof Error
@@ -67,28 +69,11 @@ function fail(code: number, message: string): never {
   process.exit(code)
 }
 
-function readOptions() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        from: { type: 'string' },
-        to: { type: 'string' },
-        'dry-run': { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-      },
-    })
-    return values
-  } catch {
-    return fail(EXIT_USAGE, USAGE)
-  }
-}
-
 function readConfig(): Config {
   const inputs = readServerInputs(process.env)
-  const problems = inputs.problem === undefined ? [] : [inputs.problem]
-  const result = problems.length > 0 ? { problems } : parseConfig(inputs.env, inputs.file)
-  if ('config' in result && result.config !== undefined) return result.config
-  return fail(EXIT_CONFIG, (result.problems ?? []).join('\n'))
+  const result = parseConfig(inputs.env, inputs.file, { fileProblem: inputs.problem })
+  if (result.config !== undefined) return result.config
+  return fail(EXIT_CONFIG, [...result.problems, ...result.notices].join('\n'))
 }
 
 /** Noon is within the day in every time zone, whatever its clocks do at night. */
@@ -96,10 +81,11 @@ function readRange() {
   const now = Date.now()
   const otherwise = { from: calendar.day(now - DAY_MS).key, to: calendar.day(now).key }
   try {
-    const range = readDateRange(options, { from: 'from', to: 'to' }, otherwise)
+    const days = { from: options.textOf('from'), to: options.textOf('to') }
+    const range = readDateRange(days, { from: 'from', to: 'to' }, otherwise)
     return { from: periodOf(range.from).startsAt, to: periodOf(range.to).endsAt }
   } catch (error) {
-    return fail(EXIT_USAGE, error instanceof Error ? error.message : USAGE)
+    return failUsage([error instanceof Error ? error.message : String(error)], USAGE)
   }
 }
 

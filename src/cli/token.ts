@@ -1,5 +1,14 @@
 import { createClientToken, hashClientToken } from '../clients/client-token.ts'
+import { readArguments } from './arguments.ts'
 
+const USAGE = `npm run token
+
+Makes a client token and its hash, and prints them; nothing keeps them.
+
+  --help  prints this
+`
+
+readArguments({ usage: USAGE, options: {} })
 const token = createClientToken()
 process.stdout.write(
   `token:     ${token}\n` +

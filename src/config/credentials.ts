@@ -11,6 +11,11 @@ import {
 /** Several credentials in one text: by comma in a variable, one a line in a file. */
 const SEPARATOR = /[,\r\n]+/
 
+const PROVIDER_PREFIX = /^(?:hk|sk)-/
+
+/** What a key holds at least behind its prefix: local upstreams take `none` and `test`. */
+const MIN_SECRET_LENGTH = 4
+
 /** The credentials in `NAME`, or in the file that `NAME_FILE` names; none when neither is set. */
 export function readCredentials(
   input: SecretInput,
@@ -53,10 +58,17 @@ const split = (text: string): string[] =>
 
 function credentialsProblem(text: string): string | undefined {
   const values = split(text)
-  if (values.length < 2) return secretProblem(values[0] ?? '')
-  for (const [index, value] of values.entries()) {
-    const problem = secretProblem(value)
-    if (problem !== undefined) return `key ${index + 1} of ${values.length} ${problem}`
-  }
-  return undefined
+  if (values.length < 2) return credentialProblem(values[0] ?? '')
+  const problems = values.flatMap((value, index) => {
+    const problem = credentialProblem(value)
+    return problem === undefined ? [] : [`key ${index + 1} of ${values.length} ${problem}`]
+  })
+  return problems.length === 0 ? undefined : problems.join('; ')
+}
+
+function credentialProblem(value: string): string | undefined {
+  const problem = secretProblem(value)
+  const isNone = value.replace(PROVIDER_PREFIX, '').length < MIN_SECRET_LENGTH
+  if (problem !== undefined || !isNone) return problem
+  return 'is too short for a key; check how it was pasted'
 }

@@ -114,13 +114,13 @@ interface Binding {
 /** A route to another origin must bring its own credentials: the first ones never go to a second origin. */
 function bindRoute(name: string, route: RoutePolicy, { secrets, main }: Binding): Bound {
   const upstream = route.upstream ?? main.origin
+  const own = readOwn(name, route, secrets)
   const problem = upstreamProblem(upstream)
   if (problem !== undefined) {
     secrets.problems.push(`routes.${name}.upstream: ${problem}`)
     return main
   }
   const { origin } = new URL(upstream)
-  const own = readOwn(name, route, secrets)
   if (own !== undefined) return { origin, credentials: own }
   if (origin !== main.origin) {
     secrets.problems.push(

@@ -1,5 +1,3 @@
-import { z } from 'zod'
-
 import { createTrustedProxies, type IsTrustedProxy } from '../clients/address.ts'
 import type { WeightedCredential } from '../proxy/credential-pool.ts'
 import { buildBudgets, unpricedNotices } from './budgets.ts'
@@ -8,10 +6,11 @@ import type { Config } from './config.ts'
 import { readCredentialList, readCredentials } from './credentials.ts'
 import { buildFamilies } from './families.ts'
 import { mixUpProblems } from './mix-ups.ts'
-import { browserOriginProblem, upstreamProblem } from './origin.ts'
-import { type ClientPolicy, policyShape } from './policy-file.ts'
-import { describeIssue } from './problems.ts'
+import { misspeltNotices } from './misspelt.ts'
+import { browserOriginProblem } from './origin.ts'
+import type { ClientPolicy } from './policy-file.ts'
 import { readPricing } from './read-pricing.ts'
+import { type Parsed, parseSettings, YAML_KEYS } from './read-settings.ts'
 import { pinAdminToken, pinRunning } from './restart.ts'
 import type { Secret } from '../secret.ts'
 import { safeStartProblems } from './safe-start.ts'
@@ -22,8 +21,7 @@ import {
   type SecretFiles,
   type SecretInput,
 } from './secret-sources.ts'
-import { settingInfo } from './setting-kinds.ts'
-import { settingsShape } from './settings.ts'
+import { weakSecretNotices } from './weak-secrets.ts'
 import { parseYaml, type YamlFile } from './yaml-file.ts'
 
 export interface ValidConfig {
@@ -37,9 +35,16 @@ export interface ValidConfig {
 
 export type ConfigResult =
   | ValidConfig
-  | { readonly config?: never; readonly problems: readonly string[] }
+  | {
+      readonly config?: never
+      readonly problems: readonly string[]
+      /** What may be the reason of a problem. */
+      readonly notices: readonly string[]
+    }
 
 interface ParseContext {
+  /** Why the YAML file could not be read, if it could not. */
+  readonly fileProblem?: string | undefined
   /** Reads the files that hold secrets. */
   readonly files?: SecretFiles
   /** What runs already, if anything: what only a restart can change keeps its value. */
@@ -48,12 +53,6 @@ interface ParseContext {
   readonly spareToken?: Secret
 }
 
-const configSchema = z.object({ ...settingsShape, ...policyShape })
-type Parsed = z.output<typeof configSchema>
-
-/** Stands in for an upstream that was refused, so that everything else can still be checked. */
-const REFUSED_UPSTREAM = 'https://invalid.invalid'
-
 /**
  * Turns the environment and the YAML file into a frozen `Config`, or into every problem there is, one line
  * each: name, what is wrong, how to fix it. Never holds a secret's value.
@@ -61,14 +60,17 @@ const REFUSED_UPSTREAM = 'https://invalid.invalid'
 export function parseConfig(
   env: Environment,
   file?: YamlFile,
-  { files = createSecretFiles(), running, spareToken }: ParseContext = {},
+  { fileProblem, files = createSecretFiles(), running, spareToken }: ParseContext = {},
 ): ConfigResult {
   const secrets: SecretInput = { env, files, problems: [], notices: [], named: new Set() }
   const { problems, notices, named } = secrets
-  const document = parseYaml(file, Object.keys(configSchema.shape), problems)
-  const read = parseSettings(env, document, problems)
+  if (fileProblem !== undefined) problems.push(fileProblem)
+  const document = parseYaml(file, YAML_KEYS, problems)
+  // What is not set may stand there.
+  const isWhole = fileProblem === undefined && document !== undefined
+  const read = parseSettings(env, document ?? {}, problems)
   const { settings: parsed, needsRestart } = pinRunning(read, running)
-  const credentials = readUpstreamCredentials(secrets, document, parsed)
+  const credentials = readUpstreamCredentials(secrets, isWhole ? document : undefined, parsed)
   const { adminToken, isNew } = pinAdminToken(readToken(secrets, 'ADMIN_TOKEN'), running)
   const isTrustedProxy = parseTrustedProxies(parsed.trustProxy, problems)
   checkOrigins(parsed, problems)
@@ -82,10 +84,16 @@ export function parseConfig(
   problems.push(...mixUpProblems({ clients, clientTokens, adminToken, families, keySetting }))
   const pricing = running?.pricing ?? readPricing(parsed.pricingFile, problems)
   const defaultBudgets = buildBudgets(parsed)
-  const hasTokens = clients.length > 0 || problems.some(isAboutClients)
+  const hasTokens = clients.length > 0 || problems.some(isAboutClients) || !isWhole
   problems.push(...safeStartProblems({ settings: parsed, hasTokens }))
-  if (problems.length > 0) return { problems }
+  const misspelt = misspeltNotices(env, parsed)
+  if (problems.length > 0) return { problems, notices: misspelt }
 
+  notices.push(
+    ...misspelt,
+    ...weakSecretNotices({ settings: parsed, clientTokens, adminToken, credentials, keySetting }),
+    ...unpricedNotices(clients, pricing),
+  )
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
   const resolved = {
     isTrustedProxy,
@@ -98,71 +106,13 @@ export function parseConfig(
   }
   return {
     config: Object.freeze({ ...rest, ...resolved, secretFiles: [...named] }),
-    notices: [...notices, ...unpricedNotices(clients, pricing)],
+    notices,
     needsRestart: isNew ? [...needsRestart, 'ADMIN_TOKEN'] : needsRestart,
   }
 }
 
 /** Clients that were refused are there, and told of; to say as well that there are none would mislead. */
 const isAboutClients = (problem: string): boolean => /^(?:clients|CLIENT_TOKENS)\b/.test(problem)
-
-function parseSettings(
-  env: Environment,
-  document: Readonly<Record<string, unknown>>,
-  problems: string[],
-): Parsed {
-  const raw: Record<string, unknown> = {}
-  const sources = new Map<string, string>()
-  for (const [name, schema] of Object.entries(configSchema.shape)) {
-    const variable = settingInfo.get(schema)?.env
-    const fromEnv = variable === undefined ? '' : (env[variable] ?? '')
-    // An empty variable is an unset one: compose files pass `NAME=` for what the operator left out.
-    raw[name] = fromEnv === '' ? (document[name] ?? undefined) : fromEnv
-    if (variable !== undefined && fromEnv !== '') sources.set(name, variable)
-  }
-  const result = configSchema.safeParse(raw)
-  const parsed = result.success ? result.data : parseRest(raw, sources, result.error, problems)
-  return checkUpstream(parsed, document, problems)
-}
-
-/** Says what is wrong, and takes the defaults in its place, so that the rest can be checked too. */
-function parseRest(
-  raw: Readonly<Record<string, unknown>>,
-  sources: ReadonlyMap<string, string>,
-  error: z.ZodError,
-  problems: string[],
-): Parsed {
-  const rest = { ...raw }
-  for (const issue of error.issues) {
-    const name = String(issue.path[0])
-    problems.push(...describeIssue(issue, { where: sources.get(name) ?? name, value: raw[name] }))
-    delete rest[name]
-  }
-  return configSchema.parse(rest)
-}
-
-function checkUpstream(
-  parsed: Parsed,
-  document: Readonly<Record<string, unknown>>,
-  problems: string[],
-): Parsed {
-  const inFile = document['redisUrl']
-  if (typeof inFile === 'string' && URL.canParse(inFile) && new URL(inFile).password !== '') {
-    problems.push(
-      'redisUrl: holds a password in the YAML; set REDIS_URL in the environment instead',
-    )
-  }
-  const originOf = (url: string, name: string): string => {
-    const problem = upstreamProblem(url)
-    if (problem !== undefined) problems.push(`${name}: ${problem}`)
-    return problem === undefined ? new URL(url).origin : REFUSED_UPSTREAM
-  }
-  return {
-    ...parsed,
-    upstreamUrl: originOf(parsed.upstreamUrl, 'UPSTREAM_URL'),
-    accountUrl: parsed.accountUrl && originOf(parsed.accountUrl, 'ACCOUNT_URL'),
-  }
-}
 
 function keySettingOf(env: Environment): string {
   const names = ['UPSTREAM_API_KEY', 'UPSTREAM_API_KEY_FILE']
@@ -172,14 +122,14 @@ function keySettingOf(env: Environment): string {
 /** Those of `UPSTREAM_API_KEY`, its file or the YAML's list: exactly one of the three. */
 function readUpstreamCredentials(
   secrets: SecretInput,
-  document: Readonly<Record<string, unknown>>,
+  document: Readonly<Record<string, unknown>> | undefined,
   { credentials: list }: Parsed,
 ): readonly WeightedCredential[] {
   const { env, problems } = secrets
   const before = problems.length
   const isInEnv = [env['UPSTREAM_API_KEY'], env['UPSTREAM_API_KEY_FILE']].some(Boolean)
   // A list that cannot be used is a problem that has been told.
-  const isInFile = (document['credentials'] ?? undefined) !== undefined
+  const isInFile = (document?.['credentials'] ?? undefined) !== undefined
   if (isInFile && isInEnv) {
     problems.push(
       'credentials: is set together with UPSTREAM_API_KEY or UPSTREAM_API_KEY_FILE; keep one of them',
@@ -188,7 +138,7 @@ function readUpstreamCredentials(
   }
   if (isInFile) return readCredentialList(secrets, list ?? [], 'credentials')
   const credentials = readCredentials(secrets, 'UPSTREAM_API_KEY')
-  if (credentials.length === 0 && problems.length === before) {
+  if (credentials.length === 0 && problems.length === before && document !== undefined) {
     problems.push(
       "UPSTREAM_API_KEY: is not set; put the provider's key (hk-…) there, or its file's name into UPSTREAM_API_KEY_FILE",
     )
@@ -197,14 +147,18 @@ function readUpstreamCredentials(
 }
 
 function parseTrustedProxies(entries: readonly string[], problems: string[]): IsTrustedProxy {
-  try {
-    return createTrustedProxies(entries)
-  } catch (error) {
-    // `true` would believe the address a client writes itself; a number counts hops that nobody checks.
-    const reason = error instanceof Error ? error.message : ''
-    problems.push(`TRUST_PROXY: ${reason}; name the proxies, such as 10.0.0.0/8`)
-    return () => false
-  }
+  const usable = entries.filter((entry) => {
+    try {
+      createTrustedProxies([entry])
+      return true
+    } catch (error) {
+      // `true` would believe the address a client writes itself; a number counts hops that nobody checks.
+      const reason = error instanceof Error ? error.message : ''
+      problems.push(`TRUST_PROXY: ${reason}; name the proxies, such as 10.0.0.0/8`)
+      return false
+    }
+  })
+  return createTrustedProxies(usable)
 }
 
 function checkOrigins({ allowedOrigins, clients }: Parsed, problems: string[]): void {

@@ -23,7 +23,7 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /** Whether plain HTTP to this host stays off the public network. A name of one label cannot be public DNS. */
-function isPrivateHost(host: string): boolean {
+export function isPrivateHost(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase()
   if (isLoopbackHost(name) || isIn(PRIVATE, name)) return true
   return isIP(name) === 0 && (!name.includes('.') || /\.(?:internal|local|lan)$/.test(name))
@@ -59,7 +59,7 @@ export function browserOriginProblem(text: string): string | undefined {
 
 /** Whether the Redis client, which throws the whole URL at whoever gives it a bad one, can use it. */
 export function isRedisUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
+  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return false
   const { hostname, pathname, username, password } = new URL(text)
   return hostname !== '' && /^\/?\d*$/.test(pathname) && [username, password].every(isDecodable)
 }

@@ -69,7 +69,7 @@ type ModelPrices = z.output<typeof modelSchema>
 export function parsePricing(file: YamlFile | undefined): PricingResult {
   const problems: string[] = []
   const where = file?.name ?? ''
-  const document = parseYaml(file, Object.keys(fileShape), problems)
+  const document = parseYaml(file, Object.keys(fileShape), problems) ?? {}
   const currency = take(fileShape.currency, document['currency'] ?? undefined, 'USD' as const)
   const models = take(fileShape.models, document['models'] ?? undefined, {})
   if (currency.problem !== undefined) problems.push(`${where}: currency: ${currency.problem}`)

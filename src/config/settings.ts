@@ -91,16 +91,11 @@ export const settingsShape = {
     expected: 'addresses or CIDRs such as 10.0.0.0/8, comma-separated',
     meaning: 'Proxies whose `X-Forwarded-For` is believed.',
   }),
-  redisUrl: z
-    .string()
-    .regex(/^rediss?:\/\//)
-    .refine(isRedisUrl)
-    .optional()
-    .register(settingInfo, {
-      env: 'REDIS_URL',
-      expected: 'a URL such as redis://127.0.0.1:6379',
-      meaning: 'Shares limits between instances.',
-    }),
+  redisUrl: z.string().refine(isRedisUrl).optional().register(settingInfo, {
+    env: 'REDIS_URL',
+    expected: 'a URL such as redis://127.0.0.1:6379',
+    meaning: 'Shares limits between instances.',
+  }),
   redisFailureMode: z.enum(['open', 'closed']).default('open').register(settingInfo, {
     env: 'REDIS_FAILURE_MODE',
     expected: 'open or closed',

@@ -8,22 +8,24 @@ export interface YamlFile {
   readonly text: string
 }
 
-/** The top level of a YAML file; what is wrong with it goes into `problems`. */
+/** The top level of a YAML file, undefined when it is not known; what is wrong with it goes into `problems`. */
 export function parseYaml(
   file: YamlFile | undefined,
   knownKeys: readonly string[],
   problems: string[],
-): Readonly<Record<string, unknown>> {
+): Readonly<Record<string, unknown>> | undefined {
   if (file === undefined) return {}
   const document = parseDocument(file.text, { prettyErrors: true, logLevel: 'error' })
   for (const error of document.errors) {
     problems.push(`${file.name}: ${firstLine(error.message)}; fix the YAML there`)
   }
-  if (document.errors.length > 0) return {}
+  if (document.errors.length > 0) return undefined
+  const before = problems.length
   const content = toContent(document, file.name, problems) ?? {}
+  if (problems.length > before) return undefined
   if (!isRecord(content)) {
     problems.push(`${file.name}: is not a list of settings; write one "name: value" a line`)
-    return {}
+    return undefined
   }
   for (const key of Object.keys(content)) {
     if (!knownKeys.includes(key)) problems.push(unknownKey(`${file.name}: ${key}`, key, knownKeys))

@@ -258,6 +258,50 @@ describe('a configuration that cannot be used', () => {
   })
 })
 
+describe('a YAML file that is not there', () => {
+  it('is told with what is wrong beside it', async () => {
+    const text = await failToStart({ PORT: 'x', KEYSTOW_CONFIG: '/nowhere.yaml' })
+    expect(text.trim().split('\n').slice(1)).toEqual([
+      '  KEYSTOW_CONFIG: the file does not exist; name the YAML file with the settings',
+      '  PORT: "x" is not valid; give a whole number from 0 to 65535',
+    ])
+  })
+})
+
+describe('what may not be meant', () => {
+  const odd = {
+    ...KEY,
+    HOST: '0.0.0.0',
+    CLIENT_TOKENS: 'anna:1234',
+    ALOWED_ORIGINS: 'https://a.example',
+  }
+  const lines = [
+    'ALOWED_ORIGINS: is not a setting; did you mean ALLOWED_ORIGINS?',
+    'CLIENT_TOKENS: the token of anna is shorter than 16 characters, and others can try to guess it; npm run token makes one',
+  ]
+
+  it('is told by --check', async () => {
+    const keystow = startProcess({ env: odd, args: ['--check'] })
+    expect(await keystow.exited).toBe(0)
+    expect(keystow.stdout()).toBe(['The configuration is valid.', ...lines, ''].join('\n'))
+  })
+
+  it.each(['1', '2'])('is a warning in the log of %s event loops, once', async (workers) => {
+    const keystow = startProcess({ env: { ...odd, PORT: '0', WORKERS: workers } })
+    await listeningPort(keystow)
+    await keystow.waitFor(lines[1] ?? '')
+    const warnings = keystow.stdout().match(/^.*"level":"warn".*$/gm) ?? []
+    expect(warnings.map((line): unknown => JSON.parse(line).msg)).toEqual(lines)
+    expect(keystow.stdout()).not.toContain('1234')
+  })
+
+  it('is told with the problem that comes of it', async () => {
+    const text = await failToStart({ UPSTREAM_KEY: TEST_CREDENTIAL, ...TOKENS })
+    expect(text).toContain('\n  UPSTREAM_API_KEY: is not set;')
+    expect(text).toContain('\n  UPSTREAM_KEY: is not a setting; did you mean UPSTREAM_API_KEY?\n')
+  })
+})
+
 describe('.env.example, copied and not filled in', () => {
   it('is named by its samples, and by nothing else', async () => {
     const folder = createFolder()
@@ -292,11 +336,17 @@ describe('the base URL for the token of this run', () => {
 })
 
 describe('a port that is taken', () => {
-  it('is said in the log, and ends the process with 1', async () => {
-    const upstream = await startUpstream(echo)
-    const { port } = new URL(upstream.origin)
-    const keystow = startProcess({ env: { PORT: port, ...KEY, ...TOKENS } })
-    expect(await keystow.exited).toBe(1)
-    expect(keystow.stdout()).toContain(`cannot listen on 127.0.0.1:${port}`)
-  })
+  it.each(['1', '2'])(
+    'is said with what to do, and ends %s event loops with 1',
+    async (workers) => {
+      const upstream = await startUpstream(echo)
+      const { port } = new URL(upstream.origin)
+      const keystow = startProcess({ env: { PORT: port, WORKERS: workers, ...KEY, ...TOKENS } })
+      expect(await keystow.exited).toBe(1)
+      expect(keystow.stdout()).toContain(
+        `cannot listen on 127.0.0.1:${port}: the port is taken; stop what listens there, or set PORT to another`,
+      )
+      expect(keystow.stderr()).toBe('')
+    },
+  )
 })

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-
+import { failUsage, readArguments } from '../../src/cli/arguments.ts'
 import { buildAnswerCase } from './answer-case.ts'
 import { type FuzzResult, runFuzz } from './fuzz.ts'
 import { buildRequestCase } from './request-case.ts'
@@ -11,41 +10,39 @@ const USAGE = `npm run fuzz -- [options]
   --answers N     mutated answers of the upstream (default 100000)
   --seconds N     begin no more after so long (default: no limit)
   --only CASE     only this case of the seed, such as r17 or a4, and show it
+  --help          prints this
 `
 
-const EX_USAGE = 64
-
-const { values } = parseArgs({
+const options = readArguments({
+  usage: USAGE,
   options: {
-    seed: { type: 'string' },
-    requests: { type: 'string', default: '100000' },
-    answers: { type: 'string', default: '100000' },
-    seconds: { type: 'string', default: '1000000' },
-    only: { type: 'string' },
-    help: { type: 'boolean', default: false },
+    seed: 'string',
+    requests: 'string',
+    answers: 'string',
+    seconds: 'string',
+    only: 'string',
   },
 })
-const seed = Number(values.seed ?? Date.now() % 1_000_000_000)
-const [requests, answers, seconds] = [values.requests, values.answers, values.seconds].map(Number)
+const only = options.textOf('only')
+const seed = Number(options.textOf('seed') ?? Date.now() % 1_000_000_000)
+const requests = Number(options.textOf('requests') ?? 100_000)
+const answers = Number(options.textOf('answers') ?? 100_000)
+const seconds = Number(options.textOf('seconds') ?? 1_000_000)
 const isUsable =
-  [seed, requests, answers, seconds].every(Number.isInteger) &&
-  /^(?:[ra]\d+)?$/.test(values.only ?? '')
-if (values.help || !isUsable) {
-  process.stderr.write(USAGE)
-  process.exit(EX_USAGE)
-}
+  [seed, requests, answers, seconds].every(Number.isInteger) && /^(?:[ra]\d+)?$/.test(only ?? '')
+if (!isUsable) failUsage(['a value cannot be used'], USAGE)
 
 // With an exit, the processes that were started end too.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 process.stdout.write(`seed ${seed}\n`)
-if (values.only !== undefined) showCase(values.only)
+if (only !== undefined) showCase(only)
 const result = await runFuzz({
   seed,
-  requests: requests ?? 0,
-  answers: answers ?? 0,
-  limitMs: (seconds ?? 0) * 1000,
-  only: values.only,
+  requests,
+  answers,
+  limitMs: seconds * 1000,
+  only,
   onProgress: (done) => process.stdout.write(`${describe(done)}\n`),
 })
 for (const { caseId, problem } of result.failures) {

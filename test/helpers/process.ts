@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 import { onTestFinished } from 'vitest'
 
 import { createFolder } from './folder.ts'
 import { keepOutput } from './kept-output.ts'
+import { createNpmFolder, npmEnvironment } from './npm.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -38,6 +40,33 @@ export function startProcess(options: StartOptions = {}): KeystowProcess {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  return follow(child, () => child.kill('SIGKILL'))
+}
+
+/** Runs one of the scripts in package.json by npm, as people and supervisors do; its whole group ends with the test. */
+export function startNpm(options: Omit<StartOptions, 'script'>): KeystowProcess {
+  const { env = {}, args = [], cwd = createNpmFolder() } = options
+  const child = spawn('npm', [...args], {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', ...npmEnvironment(cwd), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  return follow(child, () => {
+    if (isGroupRunning(child)) process.kill(-(child.pid ?? 0), 'SIGKILL')
+  })
+}
+
+/** Whether the process, or any that it started, still runs. */
+export function isGroupRunning({ pid = 0 }: ChildProcess): boolean {
+  try {
+    return process.kill(-pid, 0)
+  } catch {
+    return false
+  }
+}
+
+function follow(child: ChildProcessByStdio<null, Readable, Readable>, end: () => void) {
   const output = { stdout: '', stderr: '' }
   const waiting = new Set<() => void>()
   for (const name of ['stdout', 'stderr'] as const) {
@@ -50,11 +79,11 @@ export function startProcess(options: StartOptions = {}): KeystowProcess {
     child.once('close', (code, signal) => resolve(code ?? signal))
   })
   onTestFinished(async () => {
-    child.kill('SIGKILL')
+    end()
     await exited
     keepOutput(output.stdout + output.stderr)
   })
-  return {
+  const followed: KeystowProcess = {
     child,
     exited,
     stdout: () => output.stdout,
@@ -88,6 +117,7 @@ export function startProcess(options: StartOptions = {}): KeystowProcess {
       })
     },
   }
+  return followed
 }
 
 /** The port that a process says it listens on. */

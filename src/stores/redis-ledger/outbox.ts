@@ -1,7 +1,6 @@
 import {
   appendFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,6 +11,7 @@ import { join } from 'node:path'
 
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { type FileLock, takeFileLock } from '../file-lock.ts'
+import { makeFolder } from '../make-folder.ts'
 import { formatEntry, parseEntry } from './keys.ts'
 
 /** Entries that wait at most: some fifty megabytes. */
@@ -122,7 +122,7 @@ function createOutboxFile(folder: string): OutboxFile {
   return {
     append(text) {
       if (locked === undefined) {
-        mkdirSync(folder, { recursive: true, mode: 0o700 })
+        makeFolder(folder)
         locked = lockFile(name)
       }
       appendFileSync(name, text, { mode: 0o600 })

@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { type FileLock, takeFileLock } from '../file-lock.ts'
+import { makeFolder } from '../make-folder.ts'
 
 /** Why a ledger cannot be kept in a folder. */
 export class LedgerFolderError extends Error {
@@ -26,7 +27,7 @@ export function takeFolder(folder: string): FileLock {
 
 function tryLock(folder: string): FileLock | undefined {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     probe(join(folder, 'ledger.probe'))
     return takeFileLock(join(folder, 'ledger.lock'))
   } catch (cause) {
