@@ -47,10 +47,13 @@ export async function readCall(
     throw new Error('a request was routed to a family without a target or a client')
   }
   const endpoint = findEndpoint(request.method, { path: target.path, family: family.name })
-  const contentType = raw.headers['content-type'] ?? ''
-  const isForm = bodyKind(contentType) === 'parts'
-  const demand = isForm ? createFormDemandMeter(endpoint, contentType) : createDemandMeter(endpoint)
+  const type = record.bodyType
+  const demand =
+    bodyKind(type) === 'parts'
+      ? createFormDemandMeter(endpoint, type?.boundary)
+      : createDemandMeter(endpoint)
   const body = await readInboundBody(raw, reply.raw, {
+    type,
     demand,
     memory,
     limitBytes: record.policy.bodyLimitBytes,

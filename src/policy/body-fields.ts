@@ -38,6 +38,9 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
   'stream_options',
 ])
 
+const NOT_PLAIN = /[^\x20-\x7e]/
+const NOT_PLAIN_ALL = /[^\x20-\x7e]/g
+
 /** Which members have a meaning for policy, and which bodies leave it open what that is. */
 export function createBodyFieldScanner(): BodyFieldScanner {
   const found = new Map<string, Member>()
@@ -67,11 +70,20 @@ export function findAmbiguity(
       ? `The request body names "${name}" twice. Keep one of the two.`
       : undefined
   }
-  // Go's encoding/json folds case, and with it the long s and the Kelvin sign.
-  const folded = name.toLowerCase().replaceAll('ſ', 's')
+  const folded = fold(name)
   return names.has(folded)
     ? `The request body names "${folded}" in other letters. Write it in lower case.`
     : undefined
+}
+
+/**
+ * What the laxest parsers make of a name. Go's encoding/json folds case, and with it the long s and the Kelvin sign;
+ * in C a name ends at a NUL; some leave out bytes that are no text.
+ */
+function fold(name: string): string {
+  const folded = name.toLowerCase()
+  if (!NOT_PLAIN.test(folded)) return folded
+  return (folded.split('\0', 1)[0] ?? '').replaceAll('ſ', 's').replaceAll(NOT_PLAIN_ALL, '')
 }
 
 function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
