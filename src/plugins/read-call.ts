@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import { presentedTokens } from '../clients/presented-token.ts'
+import { withoutTokens } from '../clients/query-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { bodyKind } from '../policy/body-kind.ts'
 import { checkModel } from '../policy/client-policy.ts'
@@ -19,6 +21,7 @@ import { createMeter, type Meter } from '../usage/meter.ts'
 /** A request that may be forwarded, and what is known of it. */
 export interface Call {
   readonly client: Client
+  /** As it is sent on: without a token in its query. */
   readonly target: Target
   readonly family: Family
   readonly endpoint: Endpoint
@@ -69,7 +72,19 @@ export async function readCall(
   const isWhole = outgoing.content === null || Buffer.isBuffer(outgoing.content)
   const asked = demand.read()
   const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
-  return { client, target, family, endpoint, fields, ...outgoing, isWhole, demand, meter }
+  const presented = presentedTokens(raw.headers)
+  const search = withoutTokens(target.search, { presented, isToken: record.policy.isToken })
+  return {
+    client,
+    target: { ...target, search },
+    family,
+    endpoint,
+    fields,
+    ...outgoing,
+    isWhole,
+    demand,
+    meter,
+  }
 }
 
 /** Who may use some models only, or may spend so much, sends no body whose model is not known before. */
