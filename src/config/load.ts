@@ -8,7 +8,7 @@ import type { Config } from './config.ts'
 import { readCredentialList, readCredentials } from './credentials.ts'
 import { buildFamilies } from './families.ts'
 import { mixUpProblems } from './mix-ups.ts'
-import { browserOriginProblem, upstreamProblem } from './origin.ts'
+import { browserOriginProblem, isLoopbackHost, upstreamProblem } from './origin.ts'
 import { type ClientPolicy, policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
 import { readPricing } from './read-pricing.ts'
@@ -89,6 +89,7 @@ export function parseConfig(
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
   const resolved = {
     isTrustedProxy,
+    isOnlyLocal: isLoopbackHost(parsed.host) && parsed.trustProxy.length === 0,
     adminToken,
     clients,
     generatedToken,

@@ -7,6 +7,7 @@ import type { Client } from '../clients/client.ts'
 import { presentedToken } from '../clients/presented-token.ts'
 import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
+import { isLocalName } from '../policy/local-host.ts'
 
 interface IdentityOptions {
   readonly refuseToken: RefuseToken
@@ -24,6 +25,7 @@ export default fp(
         request.record.client = client
         checkOrigin(client, request, reply)
       } else if (config.openAccess) {
+        checkOpenHost(request)
         checkOpenOrigin(request, reply)
         request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
       } else {
@@ -46,6 +48,18 @@ export default fp(
       // Where no origins are named at all, a client may well be a server that passes a browser's Origin on. A page
       // whose origin is another client's may not read its answers.
       reply.removeHeader('access-control-allow-origin')
+    }
+
+    /**
+     * A page whose name is made to lead to this machine (DNS rebinding) is of the same origin as what answers there,
+     * so that it needs no permission to read it; but it cannot choose the Host that is sent.
+     */
+    function checkOpenHost({ headers: { host }, record }: FastifyRequest): void {
+      if (!record.policy.config.isOnlyLocal || host === undefined || isLocalName(host)) return
+      throw new KeystowError('notAllowed', {
+        message:
+          'Without a token this server is for its own machine only, and the request is for another name. Call it by its address or as localhost; its operator can name a proxy in TRUST_PROXY.',
+      })
     }
 
     /** A page needs no preflight, and so no permission, to send a text/plain POST and spend what it costs. */
