@@ -65,9 +65,9 @@ export async function readCall(
   const { model, stream } = body.fields
   if (model !== undefined) record.model = model
   if (stream !== undefined) record.isStream = stream
-  if (!isRead(request.method)) checkModel(client, target, model)
+  if (!isRead(request.method)) checkModel(client, target, body.fields)
 
-  const { fields } = body
+  const fields = family.name === 'mj' ? withoutModel(body.fields) : body.fields
   const outgoing = withUsage(body, endpoint)
   const isWhole = outgoing.content === null || Buffer.isBuffer(outgoing.content)
   const asked = demand.read()
@@ -85,6 +85,12 @@ export async function readCall(
     demand,
     meter,
   }
+}
+
+/** Midjourney reads none: what a client calls its task is not what it costs. */
+function withoutModel(fields: InboundBody['fields']): InboundBody['fields'] {
+  const { model: _, ...others } = fields
+  return others
 }
 
 /** Who may use some models only, or may spend so much, sends no body whose model is not known before. */

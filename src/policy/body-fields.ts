@@ -3,6 +3,8 @@ import { createMemberScanner, type Member } from './member-scanner.ts'
 /** What policy wants to know of a JSON body. Absent fields were absent, or not of the type they should be. */
 export interface BodyFields {
   readonly model?: string
+  /** It names models to fall back to, in a member that some upstreams read. */
+  readonly hasFurtherModels?: true
   readonly stream?: boolean
   readonly n?: number
   /** The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`. */
@@ -30,6 +32,8 @@ export interface BodyLayout {
 /** Names whose meaning must not differ between Keystow and the upstream. */
 const POLICY_NAMES: ReadonlySet<string> = new Set([
   'model',
+  'models',
+  'fallbacks',
   'stream',
   'n',
   'max_tokens',
@@ -95,6 +99,7 @@ function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
     .filter((value) => typeof value === 'number')
   return {
     ...(typeof model === 'string' && { model }),
+    ...((found.has('models') || found.has('fallbacks')) && { hasFurtherModels: true as const }),
     ...(typeof stream === 'boolean' && { stream }),
     ...(typeof n === 'number' && { n }),
     ...(maxima.length > 0 && { maxTokens: Math.max(...maxima) }),
