@@ -34,6 +34,13 @@ export interface MediaType {
   readonly charset: string | undefined
 }
 
+/** What nearly every body is. */
+const JSON_TYPE: MediaType = Object.freeze({
+  essence: 'application/json',
+  boundary: undefined,
+  charset: undefined,
+})
+
 /**
  * The parameters behind the first word of a header, by their names in lower case; undefined when they can be read in
  * more ways than one: programs differ in which of two they take, in what they make of a half-quoted one, and in
@@ -58,6 +65,7 @@ export function parseParameters(text: string): ReadonlyMap<string, string> | und
 
 /** Reads a Content-Type (RFC 9110 section 8.3.1); undefined when it can be read in more ways than one, or in none. */
 export function parseMediaType(text: string): MediaType | undefined {
+  if (text === JSON_TYPE.essence) return JSON_TYPE
   const essence = MEDIA_TYPE.exec(text)?.[1]
   const parameters = essence === undefined ? undefined : parseParameters(text.slice(essence.length))
   if (essence === undefined || parameters === undefined) return undefined
