@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import { presentedTokens } from '../clients/presented-token.ts'
-import { withoutTokens } from '../clients/query-tokens.ts'
+import { withoutTokens } from '../clients/url-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { bodyKind } from '../policy/body-kind.ts'
 import { checkModel } from '../policy/client-policy.ts'

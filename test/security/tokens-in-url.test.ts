@@ -6,7 +6,8 @@ import { openRaw, rawRequest } from '../helpers/raw.ts'
 import { echo, startUpstream } from '../helpers/upstream.ts'
 
 // Programs that know other providers send their key in the query too, as `?key=…`. The header lets the request in, and
-// the query would go upstream with a token that lets anybody in here, for a third party to log.
+// the query would go upstream with a token that lets anybody in here, for a third party to log. Others have a place for it
+// in their base URL.
 
 const LONG = 'ks-0123456789ABCDEFGHIJ0123456789abcdefghij012'
 const SHORT = 'abcd'
@@ -76,6 +77,24 @@ describe('a longer token in a query', () => {
 
   it('never goes upstream under open access', async () => {
     expect(await sent(`?key=${LONG}&a=1`, { OPEN_ACCESS: 'true' })).toBe('/v1/models?a=1')
+  })
+})
+
+describe('a token in a path', () => {
+  it.each([
+    ['as a segment', `/v1/${LONG}/chat/completions`],
+    ['within a segment', `/v1/models/key=${LONG}`],
+    ['percent-encoded', `/v1/models/${encode(LONG)}`],
+  ])('is refused %s', async (_how, path) => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({ upstream: upstream.origin, yaml: YAML })
+    const client = openRaw(gateway)
+    client.send(rawRequest('GET', path, { token: LONG }))
+    const [answer] = await client.answers(1)
+    expect(answer?.status).toBe(400)
+    expect(answer?.body).toContain('The path holds a token')
+    expect(answer?.body).not.toContain(LONG)
+    expect(upstream.received).toEqual([])
   })
 })
 

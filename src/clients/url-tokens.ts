@@ -8,7 +8,7 @@ const MAX_DECODINGS = 3
 
 const ENCODED = /%([0-9a-f]{2})/gi
 
-interface QueryTokens {
+interface UrlTokens {
   /** What the request presented as tokens, valid or not. */
   readonly presented: readonly string[]
   /** Whether a text as a whole is a secret of this server's. */
@@ -19,7 +19,7 @@ interface QueryTokens {
  * A query string without the parameters in which a token of this server's stands, whatever they are called: some
  * programs send their key in both places. What stays is as it came.
  */
-export function withoutTokens(search: string, { presented, isToken }: QueryTokens): string {
+export function withoutTokens(search: string, { presented, isToken }: UrlTokens): string {
   if (search.length <= MIN_TOKEN_LENGTH) return search
   const inner = presented.filter((token) => token.length >= MIN_INNER_LENGTH && isToken(token))
 
@@ -34,6 +34,12 @@ export function withoutTokens(search: string, { presented, isToken }: QueryToken
   if (kept.length === parts.length) return search
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
+
+/** Whether a path holds a token that the request presents: programs have a place for it in their base URL. */
+export const isTokenInPath = (path: string, { presented, isToken }: UrlTokens): boolean =>
+  presented.some(
+    (token) => token.length >= MIN_INNER_LENGTH && path.includes(token) && isToken(token),
+  )
 
 /** A parameter as it is and decoded, also where parts of it are no encoding. */
 function readingsOf(part: string): string[] {
