@@ -4,6 +4,7 @@ import { isLoopback } from './clients/address.ts'
 import type { Config } from './config/config.ts'
 import { createServers } from './http/create-server.ts'
 import { createAuthFailures } from './limits/auth-failures.ts'
+import bodyType from './plugins/body-type.ts'
 import concurrency from './plugins/concurrency.ts'
 import cors from './plugins/cors.ts'
 import drainRequests from './plugins/drain.ts'
@@ -79,6 +80,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(inFlight, { metrics })
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })
+    await surface.register(bodyType)
     await surface.register(billing, { ledger, timeZone })
     await surface.register(forward, { ...services })
   })

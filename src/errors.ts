@@ -69,7 +69,8 @@ export const ERROR_CASES = {
     status: 415,
     type: 'invalid_request_error',
     code: 'unsupported_media_type',
-    message: 'The content type is not one this server takes here. Send application/json.',
+    message:
+      'The Content-Type can be read in more ways than one, or in none. Send one type with each parameter once, such as application/json, or multipart/form-data with one boundary.',
   },
   expectationFailed: {
     status: 417,

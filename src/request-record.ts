@@ -1,4 +1,5 @@
 import type { Client } from './clients/client.ts'
+import type { MediaType } from './policy/parameters.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
 import type { ExchangeEnding } from './proxy/exchange.ts'
@@ -17,6 +18,8 @@ export interface RequestRecord {
   /** Undefined when no path could be read from the request line. */
   readonly target: Target | undefined
   client?: Client
+  /** Of its body, where it has one that says what it is. */
+  bodyType?: MediaType
   /** As the client named it. */
   model?: string
   isStream?: boolean

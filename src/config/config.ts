@@ -9,6 +9,8 @@ import type { Settings } from './settings.ts'
 /** Everything that was decided at start; frozen, and without a secret that could be printed. */
 export interface Config extends Omit<Settings, 'trustProxy'> {
   readonly isTrustedProxy: IsTrustedProxy
+  /** Whether whoever calls is on this machine, and calls without a proxy that is known of. */
+  readonly isOnlyLocal: boolean
   readonly adminToken: Secret | undefined
   readonly clients: readonly TokenClient[]
   /** The caps of every client that has none of its own. */

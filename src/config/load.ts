@@ -7,7 +7,7 @@ import { readCredentialList, readCredentials } from './credentials.ts'
 import { buildFamilies } from './families.ts'
 import { mixUpProblems } from './mix-ups.ts'
 import { misspeltNotices } from './misspelt.ts'
-import { browserOriginProblem } from './origin.ts'
+import { browserOriginProblem, isLoopbackHost } from './origin.ts'
 import type { ClientPolicy } from './policy-file.ts'
 import { readPricing } from './read-pricing.ts'
 import { type Parsed, parseSettings, YAML_KEYS } from './read-settings.ts'
@@ -97,6 +97,7 @@ export function parseConfig(
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
   const resolved = {
     isTrustedProxy,
+    isOnlyLocal: isLoopbackHost(parsed.host) && parsed.trustProxy.length === 0,
     adminToken,
     clients,
     generatedToken,

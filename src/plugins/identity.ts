@@ -7,6 +7,7 @@ import type { Client } from '../clients/client.ts'
 import { presentedToken } from '../clients/presented-token.ts'
 import { KeystowError } from '../errors.ts'
 import type { RefuseToken } from '../limits/auth-failures.ts'
+import { isLocalName } from '../policy/local-host.ts'
 
 interface IdentityOptions {
   readonly refuseToken: RefuseToken
@@ -24,6 +25,7 @@ export default fp(
         request.record.client = client
         checkOrigin(client, request, reply)
       } else if (config.openAccess) {
+        checkOpenHost(request)
         checkOpenOrigin(request, reply)
         request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
       } else {
@@ -36,13 +38,27 @@ export default fp(
       const { origin } = request.headers
       const { cors } = request.record.policy
       if (origin === undefined || cors.isOriginOf(client, origin)) return
-      // Known for another client only: that page may not read this client's answers.
+      if (cors.hasOrigins(client)) {
+        // The page may read that, as any other refusal, where its origin is one that some client may be called from.
+        throw new KeystowError('notAllowed', {
+          message:
+            "This client may not be called from pages of this origin. Its operator can add it to the client's origins, or to ALLOWED_ORIGINS where the client has none.",
+        })
+      }
+      // Where no origins are named at all, a client may well be a server that passes a browser's Origin on. A page
+      // whose origin is another client's may not read its answers.
       reply.removeHeader('access-control-allow-origin')
-      // Without a list of its own, a client may well be a server that passes a browser's Origin on.
-      if (client.origins === undefined) return
+    }
+
+    /**
+     * A page whose name is made to lead to this machine (DNS rebinding) is of the same origin as what answers there,
+     * so that it needs no permission to read it; but it cannot choose the Host that is sent.
+     */
+    function checkOpenHost({ headers: { host }, record }: FastifyRequest): void {
+      if (!record.policy.config.isOnlyLocal || host === undefined || isLocalName(host)) return
       throw new KeystowError('notAllowed', {
         message:
-          "This client may not be called from pages of this origin. Its operator can add it to the client's origins.",
+          'Without a token this server is for its own machine only, and the request is for another name. Call it by its address or as localhost; its operator can name a proxy in TRUST_PROXY.',
       })
     }
 

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
+import { presentedTokens } from '../clients/presented-token.ts'
+import { isTokenInPath } from '../clients/url-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { checkPath } from '../policy/client-policy.ts'
 import { findClosedPath } from '../policy/closed-paths.ts'
@@ -11,6 +13,14 @@ export default fp(
     app.addHook('onRequest', (request, _reply, done) => {
       const { client, target, policy } = request.record
       if (client === undefined || target === undefined) return done(new KeystowError('invalidPath'))
+      const presented = presentedTokens(request.raw.headers)
+      if (isTokenInPath(target.path, { presented, isToken: policy.isToken })) {
+        return done(
+          new KeystowError('invalidPath', {
+            message: 'The path holds a token. Send it in the Authorization header alone.',
+          }),
+        )
+      }
       const openedBy = findClosedPath(request.method, target.path, policy.config.openPaths)
       if (openedBy !== undefined) {
         return done(

@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import { presentedTokens } from '../clients/presented-token.ts'
+import { withoutTokens } from '../clients/url-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { bodyKind } from '../policy/body-kind.ts'
 import { checkModel } from '../policy/client-policy.ts'
@@ -19,6 +21,7 @@ import { createMeter, type Meter } from '../usage/meter.ts'
 /** A request that may be forwarded, and what is known of it. */
 export interface Call {
   readonly client: Client
+  /** As it is sent on: without a token in its query. */
   readonly target: Target
   readonly family: Family
   readonly endpoint: Endpoint
@@ -47,10 +50,13 @@ export async function readCall(
     throw new Error('a request was routed to a family without a target or a client')
   }
   const endpoint = findEndpoint(request.method, { path: target.path, family: family.name })
-  const contentType = raw.headers['content-type'] ?? ''
-  const isForm = bodyKind(contentType) === 'parts'
-  const demand = isForm ? createFormDemandMeter(endpoint, contentType) : createDemandMeter(endpoint)
+  const type = record.bodyType
+  const demand =
+    bodyKind(type) === 'parts'
+      ? createFormDemandMeter(endpoint, type?.boundary)
+      : createDemandMeter(endpoint)
   const body = await readInboundBody(raw, reply.raw, {
+    type,
     demand,
     memory,
     limitBytes: record.policy.bodyLimitBytes,
@@ -59,14 +65,32 @@ export async function readCall(
   const { model, stream } = body.fields
   if (model !== undefined) record.model = model
   if (stream !== undefined) record.isStream = stream
-  if (!isRead(request.method)) checkModel(client, target, model)
+  if (!isRead(request.method)) checkModel(client, target, body.fields)
 
-  const { fields } = body
+  const fields = family.name === 'mj' ? withoutModel(body.fields) : body.fields
   const outgoing = withUsage(body, endpoint)
   const isWhole = outgoing.content === null || Buffer.isBuffer(outgoing.content)
   const asked = demand.read()
   const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
-  return { client, target, family, endpoint, fields, ...outgoing, isWhole, demand, meter }
+  const presented = presentedTokens(raw.headers)
+  const search = withoutTokens(target.search, { presented, isToken: record.policy.isToken })
+  return {
+    client,
+    target: { ...target, search },
+    family,
+    endpoint,
+    fields,
+    ...outgoing,
+    isWhole,
+    demand,
+    meter,
+  }
+}
+
+/** Midjourney reads none: what a client calls its task is not what it costs. */
+function withoutModel(fields: InboundBody['fields']): InboundBody['fields'] {
+  const { model: _, ...others } = fields
+  return others
 }
 
 /** Who may use some models only, or may spend so much, sends no body whose model is not known before. */

@@ -108,10 +108,5 @@ function queryKeys(search: string, tokens: TokenRedactor): string[] {
 }
 
 /** Takes out of a line what the request presented as a token, and what is one. */
-export function tokenRedactorOf({ raw, record }: FastifyRequest): TokenRedactor {
-  const { findTokenClient, config } = record.policy
-  return createTokenRedactor({
-    presented: presentedTokens(raw.headers),
-    isToken: (text) => findTokenClient(text) !== undefined || text === config.adminToken?.reveal(),
-  })
-}
+export const tokenRedactorOf = ({ raw, record }: FastifyRequest): TokenRedactor =>
+  createTokenRedactor({ presented: presentedTokens(raw.headers), isToken: record.policy.isToken })

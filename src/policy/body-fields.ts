@@ -3,6 +3,8 @@ import { createMemberScanner, type Member } from './member-scanner.ts'
 /** What policy wants to know of a JSON body. Absent fields were absent, or not of the type they should be. */
 export interface BodyFields {
   readonly model?: string
+  /** It names models to fall back to, in a member that some upstreams read. */
+  readonly hasFurtherModels?: true
   readonly stream?: boolean
   readonly n?: number
   /** The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`. */
@@ -30,6 +32,8 @@ export interface BodyLayout {
 /** Names whose meaning must not differ between Keystow and the upstream. */
 const POLICY_NAMES: ReadonlySet<string> = new Set([
   'model',
+  'models',
+  'fallbacks',
   'stream',
   'n',
   'max_tokens',
@@ -37,6 +41,9 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
   'max_output_tokens',
   'stream_options',
 ])
+
+const NOT_PLAIN = /[^\x20-\x7e]/
+const NOT_PLAIN_ALL = /[^\x20-\x7e]/g
 
 /** Which members have a meaning for policy, and which bodies leave it open what that is. */
 export function createBodyFieldScanner(): BodyFieldScanner {
@@ -67,11 +74,20 @@ export function findAmbiguity(
       ? `The request body names "${name}" twice. Keep one of the two.`
       : undefined
   }
-  // Go's encoding/json folds case, and with it the long s and the Kelvin sign.
-  const folded = name.toLowerCase().replaceAll('ſ', 's')
+  const folded = fold(name)
   return names.has(folded)
     ? `The request body names "${folded}" in other letters. Write it in lower case.`
     : undefined
+}
+
+/**
+ * What the laxest parsers make of a name. Go's encoding/json folds case, and with it the long s and the Kelvin sign;
+ * in C a name ends at a NUL; some leave out bytes that are no text.
+ */
+function fold(name: string): string {
+  const folded = name.toLowerCase()
+  if (!NOT_PLAIN.test(folded)) return folded
+  return (folded.split('\0', 1)[0] ?? '').replaceAll('ſ', 's').replaceAll(NOT_PLAIN_ALL, '')
 }
 
 function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
@@ -83,6 +99,7 @@ function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
     .filter((value) => typeof value === 'number')
   return {
     ...(typeof model === 'string' && { model }),
+    ...((found.has('models') || found.has('fallbacks')) && { hasFurtherModels: true as const }),
     ...(typeof stream === 'boolean' && { stream }),
     ...(typeof n === 'number' && { n }),
     ...(maxima.length > 0 && { maxTokens: Math.max(...maxima) }),

@@ -1,7 +1,10 @@
 import type { Client } from '../clients/client.ts'
 import { KeystowError } from '../errors.ts'
+import { isInMoney } from '../usage/budget.ts'
+import type { BodyFields } from './body-fields.ts'
 import { isNameAllowed } from './name-pattern.ts'
 import { isPathWithin } from './path-prefix.ts'
+import { plainPath } from './plain-path.ts'
 import type { Target } from './request-target.ts'
 
 /** Throws when a client may not use a path. */
@@ -13,18 +16,74 @@ export function checkPath(client: Client, path: string): void {
   })
 }
 
+/** Where a path names a model, as an upstream's older and other APIs have it. */
+const MODEL_IN_PATH = /^\/v1\/(?:engines|models|deployments)\/([^/:]+)/i
+
+/** What is cut off, left out or replaced on the way makes another name of it. */
+const UNSAFE = /[\p{Cc}\ufffd]/u
+
+const NO_MODEL =
+  'This client may use certain models only, and the request names none. Name one in "model".'
+const FURTHER_MODELS =
+  'The request names further models in "models" or "fallbacks", which this client may not. Name one in "model".'
+const REALTIME =
+  'What a realtime call uses is seen by nobody here, so a client with certain models or a budget may not make one.'
+
+/** What a request says of the models that it is for. */
+type Named = Pick<BodyFields, 'model' | 'hasFurtherModels'>
+
 /**
- * Throws when a client may not use a model. A family other than `/v1` whose requests name no model counts as
- * a model of its own name, so that a list of models closes it too.
+ * Throws when a client may not use a model. A family other than `/v1` counts as a model of its own name, so that a
+ * list of models closes it too, whatever its requests call themselves.
  */
-export function checkModel(client: Client, target: Target, model: string | undefined): void {
-  const { models } = client
+export function checkModel(
+  { models, budgets }: Client,
+  target: Target,
+  { model, hasFurtherModels }: Named,
+): void {
+  if (models === undefined && !isInMoney(budgets)) return
+  const inPath = modelsInPath(target.path)
+  const inUrl = [...inPath, ...modelsInQuery(target.search)]
+  if (isPathWithin(plainPath(target.path), '/v1/realtime')) throw notAllowed(REALTIME)
+  if (hasFurtherModels) throw notAllowed(FURTHER_MODELS)
+  if (isInMoney(budgets)) refuseOthers(inUrl, model)
   if (models === undefined) return
-  const named = model ?? (target.family?.name === 'v1' ? undefined : target.family?.name)
-  if (named !== undefined && isNameAllowed(named, models)) return
-  const message =
-    named === undefined
-      ? 'This client may use certain models only, and the request names none. Name one in "model".'
-      : `This client may not use the model ${JSON.stringify(named.slice(0, 100))}. Choose another, or ask the operator of this server.`
-  throw new KeystowError('notAllowed', { message, param: 'model' })
+  const family = target.family?.name ?? 'v1'
+  const named = [
+    ...inPath,
+    ...(family === 'v1' ? [] : [family]),
+    ...(model === undefined ? [] : [model]),
+  ]
+  if (named.length === 0) throw notAllowed(NO_MODEL)
+  const isRefused = (name: string): boolean => UNSAFE.test(name) || !isNameAllowed(name, models)
+  const refused = [...named, ...inUrl].find(isRefused)
+  if (refused === undefined) return
+  throw notAllowed(
+    `This client may not use the model ${JSON.stringify(refused.slice(0, 100))}. Choose another, or ask the operator of this server.`,
+  )
+}
+
+const notAllowed = (message: string): KeystowError =>
+  new KeystowError('notAllowed', { message, param: 'model' })
+
+/** What is paid for is the model of the body. */
+function refuseOthers(inUrl: readonly string[], model: string | undefined): void {
+  if (inUrl.every((name) => name === model)) return
+  throw notAllowed('The URL names another model than the body. Name it in "model" alone.')
+}
+
+function modelsInPath(path: string): string[] {
+  const name = MODEL_IN_PATH.exec(path.replaceAll(/;[^/]*/g, ''))?.[1]
+  return name === undefined ? [] : [decodeURIComponent(name)]
+}
+
+/** Go's forms take a field from the query before they look into a multipart body. */
+function modelsInQuery(search: string): string[] {
+  if (search === '') return []
+  return search
+    .slice(1)
+    .split(/[&;]/)
+    .flatMap((part) => [...new URLSearchParams(part)])
+    .filter(([name]) => /^model(?:[.[]|$)/i.test(name.trim()))
+    .map(([, value]) => value)
 }

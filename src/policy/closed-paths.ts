@@ -1,8 +1,10 @@
+import { FORWARDED_METHODS } from './methods.ts'
 import { isPathWithin } from './path-prefix.ts'
+import { plainPath } from './plain-path.ts'
 
 /** Paths that answer for the whole account or for objects that all clients of one key would share. */
 interface ClosedPath {
-  /** Matched against the lower-case path; upstreams differ in whether case matters. */
+  /** Matched against the plain path: upstreams differ in what matters of any other spelling. */
   readonly path: RegExp
   /** Methods it closes; absent means all. */
   readonly methods?: readonly string[]
@@ -10,9 +12,15 @@ interface ClosedPath {
   readonly openedBy: string
 }
 
+/** Everything that begins so: `/v1/files` takes `/v1/files/a` and `/v1/files_of_tomorrow` with it. */
+const beginning = (prefix: string): ClosedPath => ({
+  path: new RegExp(`^${prefix}`),
+  openedBy: prefix,
+})
+
 /** A path and everything below it. */
 const tree = (prefix: string): ClosedPath => ({
-  path: new RegExp(`^${prefix}(?:[/;]|$)`),
+  path: new RegExp(`^${prefix}(?:/|$)`),
   openedBy: prefix,
 })
 
@@ -26,13 +34,17 @@ const OWN_ANSWERS: ReadonlySet<string> = new Set([
 
 const READS_AND_DELETES = ['GET', 'HEAD', 'DELETE']
 
+/** Midjourney behind a speed of the reseller's. */
+const MIDJOURNEY = '^(?:/(?:mj-)?(?:fast|relax|turbo))?/mj'
+
 const CLOSED_PATHS: readonly ClosedPath[] = [
-  { path: /^\/v1\/organizations?/, openedBy: '/v1/organization' },
   ...[
+    // Stored objects.
     '/v1/files',
     '/v1/uploads',
     '/v1/batches',
     '/v1/fine_tuning',
+    '/v1/fine_tunes',
     '/v1/fine-tunes',
     '/v1/vector_stores',
     '/v1/assistants',
@@ -40,18 +52,52 @@ const CLOSED_PATHS: readonly ClosedPath[] = [
     '/v1/conversations',
     '/v1/containers',
     '/v1/evals',
+    '/v1/skills',
+    '/v1/prompts',
+    '/v1/agents',
+    '/v1/vaults',
+    '/v1/audio/voices',
+    '/v1/audio/voice_consents',
+    // The account.
+    '/v1/organization',
+    '/v1/projects',
     '/v1/dashboard',
+    '/v1/webhook_endpoints',
+    '/v1/safety',
     // Each of these hands out a credential of the upstream that no limit here would see again.
     '/v1/realtime/client_secrets',
     '/v1/realtime/sessions',
     '/v1/realtime/transcription_sessions',
     '/v1/realtime/translations',
-    '/v1/live/sessions',
     '/v1/chatkit',
+  ].map(beginning),
+  ...[
+    // The account, under names that are short enough to begin others.
+    '/v1/me',
+    '/v1/usage',
+    '/v1/user',
+    '/v1/users',
+    '/v1/account',
+    '/v1/accounts',
+    '/v1/admin',
+    '/v1/billing',
+    '/v1/balance',
+    '/v1/credits',
+    '/v1/credit_grants',
+    '/v1/subscription',
+    '/v1/key',
+    '/v1/keys',
+    '/v1/api_keys',
+    '/v1/token',
+    '/v1/tokens',
+    '/v1/log',
+    '/v1/logs',
+    // Another that hands out credentials.
+    '/v1/live',
     // With a reseller's key this is the account's call log, callers' addresses included.
     '/openai/sk',
   ].map(tree),
-  { path: /^\/v1\/responses\/(?!compact$|input_tokens$)/, openedBy: '/v1/responses' },
+  { path: /^\/v1\/responses\/(?!(?:compact|input_tokens)$)/, openedBy: '/v1/responses' },
   { path: /^\/v1\/responses$/, methods: READS_AND_DELETES, openedBy: '/v1/responses' },
   { path: /^\/v1\/chat\/completions\//, openedBy: '/v1/chat/completions' },
   {
@@ -60,9 +106,22 @@ const CLOSED_PATHS: readonly ClosedPath[] = [
     openedBy: '/v1/chat/completions',
   },
   { path: /^\/v1\/completions\//, openedBy: '/v1/completions' },
-  { path: /^\/v1\/videos$/, methods: ['GET', 'HEAD'], openedBy: '/v1/videos' },
+  // What is below it accepts, passes on or ends a call, whoever's it is.
+  { path: /^\/v1\/realtime\/calls\//, openedBy: '/v1/realtime/calls' },
+  { path: /^\/v1\/videos$/, methods: READS_AND_DELETES, openedBy: '/v1/videos' },
+  { path: /^\/v1\/videos\/./, methods: ['DELETE'], openedBy: '/v1/videos' },
   { path: /^\/v1\/models\/./, methods: ['DELETE'], openedBy: '/v1/models' },
+  { path: new RegExp(`${MIDJOURNEY}/task/(?:list|queue)$`), openedBy: '/mj/task' },
+  { path: new RegExp(`${MIDJOURNEY}/account(?:/|$)`), openedBy: '/mj/account' },
 ]
+
+/** By method, whether a path may be closed at all: one look for the many that are not. */
+const SCREENS: ReadonlyMap<string, RegExp> = new Map(
+  FORWARDED_METHODS.map((method) => {
+    const paths = CLOSED_PATHS.filter(({ methods }) => methods?.includes(method) ?? true)
+    return [method, new RegExp(paths.map(({ path }) => path.source).join('|'))]
+  }),
+)
 
 /**
  * The `openPaths` entry that would open a closed path, or undefined when the path is open.
@@ -74,14 +133,15 @@ export function findClosedPath(
   openPaths: readonly string[],
 ): string | undefined {
   if (OWN_ANSWERS.has(`${method} ${path}`)) return undefined
-  const folded = path.toLowerCase()
+  const plain = plainPath(path)
+  if (SCREENS.get(method)?.test(plain) === false) return undefined
   const closed = CLOSED_PATHS.find(
-    (entry) => (entry.methods?.includes(method) ?? true) && entry.path.test(folded),
+    (entry) => (entry.methods?.includes(method) ?? true) && entry.path.test(plain),
   )
   if (closed === undefined) return undefined
   // The entry that the refusal names opens all that it stands for, which is more than what lies below it.
   const isOpened = openPaths
     .map((open) => open.toLowerCase())
-    .some((open) => open === closed.openedBy || isPathWithin(folded, open))
+    .some((open) => open === closed.openedBy || isPathWithin(plain, open))
   return isOpened ? undefined : closed.openedBy
 }

@@ -39,8 +39,10 @@ export interface CorsPolicy {
   isKnownOrigin(origin: string): boolean
   /** Whether pages of this origin may call without a token: what a client's own list adds is for its token. */
   isOpenOrigin(origin: string): boolean
-  /** Whether this client may be called from this origin. */
+  /** Whether pages of this origin may call as this client and read its answers. */
   isOriginOf(client: Client, origin: string): boolean
+  /** Whether anybody has said which pages may call as this client. */
+  hasOrigins(client: Client): boolean
 }
 
 /** The Fetch standard's CORS protocol for exact origins. No answer ever allows cookies: no client uses them. */
@@ -59,6 +61,7 @@ export function createCorsPolicy(
       const origins = client.origins ?? allowedOrigins
       return origins.includes(origin) || origins.includes('*')
     },
+    hasOrigins: (client) => client.origins !== undefined || allowedOrigins.length > 0,
     answerHeaders(origin) {
       if (origin === undefined || !isKnownOrigin(origin)) return { vary: 'Origin' }
       return {

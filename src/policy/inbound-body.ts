@@ -14,9 +14,10 @@ import {
 import type { DemandMeter } from '../usage/demand.ts'
 import { type BodyFields, type BodyLayout, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
+import { readFormFields } from './form-fields.ts'
 import { ARRAY } from './member-scanner.ts'
 import { isRead } from './methods.ts'
-import { findMultipartModel } from './multipart-model.ts'
+import { isPlainCharset, type MediaType } from './parameters.ts'
 
 /** A client's body, ready to be sent on as it came. */
 export interface InboundBody {
@@ -31,6 +32,8 @@ export interface InboundBody {
 }
 
 interface InboundBodyOptions {
+  /** Undefined when the client does not say it. */
+  readonly type: MediaType | undefined
   readonly limitBytes: number
   readonly memory: BodyMemory
   /** Whether the model must be known before the body is sent on. */
@@ -38,6 +41,11 @@ interface InboundBodyOptions {
   /** Sees every byte that is sent on. */
   readonly demand: DemandMeter
 }
+
+const UNREADABLE_CHARSET =
+  'The model cannot be read for sure in the charset of this request. Send it in UTF-8.'
+const UNREADABLE_FORM =
+  'The model cannot be read for sure in this form. Send multipart/form-data as RFC 7578 says: lines that end in CRLF, each field once and as it is, nothing before the first delimiter or behind the last.'
 
 const NO_BODY: InboundBody = { content: null, fields: {} }
 
@@ -58,8 +66,8 @@ export async function readInboundBody(
     discardBody(request, options.limitBytes)
     return NO_BODY
   }
-  const contentType = request.headers['content-type']
-  const kind = bodyKind(contentType)
+  const kind = bodyKind(options.type)
+  if (kind !== 'fields' && isCoded(request)) throw codedBody()
   if (kind === 'fields' || (kind === 'parts' && options.isModelChecked)) {
     const account = options.memory.open()
     // It is kept until then, to be sent again where it may be.
@@ -74,15 +82,19 @@ export async function readInboundBody(
 type CollectOptions = InboundBodyOptions & { readonly account: BodyAccount }
 
 async function readFields(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
-  const mustBeJson = options.isModelChecked || isDeclaredJson(request.headers['content-type'])
+  const { type, isModelChecked } = options
+  if (isModelChecked && !isPlainCharset(type?.charset)) throw invalidBody(UNREADABLE_CHARSET)
+  const mustBeJson = isModelChecked || isDeclaredJson(type)
   // A list names no model, whatever reads it.
-  const isRefused = (problem: string): boolean =>
-    mustBeJson && (options.isModelChecked || problem !== ARRAY)
+  const refuse = (problem: string): void => {
+    if (isCoded(request)) throw codedBody()
+    if (mustBeJson && (isModelChecked || problem !== ARRAY)) throw invalidBody(problem)
+  }
   const scanner = createBodyFieldScanner()
   const content = await collectBody(request, options, (chunk) => {
     const problem = scanner.write(chunk)
     options.demand.write(chunk)
-    if (problem !== undefined && isRefused(problem)) throw invalidBody(problem)
+    if (problem !== undefined) refuse(problem)
   })
   // A chunked body may turn out to be none.
   if (content.length === 0) return { content, length: 0, fields: {} }
@@ -91,19 +103,29 @@ async function readFields(request: IncomingMessage, options: CollectOptions): Pr
     const layout = scanner.layout()
     return { content, length: content.length, fields, layout, account: options.account }
   }
-  if (isRefused(fields)) throw invalidBody(fields)
+  refuse(fields)
   return { content, length: content.length, fields: {} }
 }
 
 async function readParts(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
   const content = await collectBody(request, options, options.demand.write)
-  const model = findMultipartModel(content, request.headers['content-type'] ?? '')
-  if (model === null) {
-    throw invalidBody(
-      'The multipart body is not formed so that its model can be read. Name each field once, in quotes.',
-    )
-  }
+  const fields = options.type && readFormFields(content, options.type)
+  if (fields === undefined) throw invalidBody(UNREADABLE_FORM)
+  const model = fields.get('model')
   return { content, length: content.length, fields: model === undefined ? {} : { model } }
 }
+
+/** Its Content-Encoding stays here, so that what it says has to be true without it. */
+function isCoded({ headers }: IncomingMessage): boolean {
+  const coding = headers['content-encoding']?.trim() ?? ''
+  return coding !== '' && coding.toLowerCase() !== 'identity'
+}
+
+const codedBody = (): KeystowError =>
+  new KeystowError('unsupportedMediaType', {
+    message:
+      'The request body is compressed, and the Content-Encoding of a request is not read here. Send it as it is.',
+    headers: { 'accept-encoding': 'identity' },
+  })
 
 const invalidBody = (message: string): KeystowError => new KeystowError('invalidBody', { message })

@@ -47,10 +47,21 @@ for (const byte of Buffer.from('0123456789+-.eEtrufalsn')) BYTE_CLASS[byte] = 2
 
 const MALFORMED = 'The request body is not valid JSON. Check it and send it again.'
 const NOT_AN_OBJECT = 'The request body is not a JSON object. Send one, such as {"model": "…"}.'
+const BYTE_ORDER_MARK =
+  'The request body begins with a byte-order mark, which is not JSON. Send UTF-8 without one.'
+const COMPRESSED = 'The request body is compressed, which is not read here. Send it as it is.'
 /** An object is what endpoints with a model take; elsewhere a list may be. */
 export const ARRAY = 'The request body is a JSON array. Send an object, such as {"model": "…"}.'
 const TRUNCATED = 'The request body ends before its JSON does. Send all of it.'
 const TOO_DEEP = `The request body is nested more than ${MAX_DEPTH} levels deep. Send a flatter one.`
+
+/** What no JSON begins with, and what a body that does is: the marks of UTF-8 and of UTF-16 either way, and gzip's. */
+const STRANGE_STARTS: ReadonlyMap<number, string> = new Map([
+  [0xef, BYTE_ORDER_MARK],
+  [0xfe, BYTE_ORDER_MARK],
+  [0xff, BYTE_ORDER_MARK],
+  [0x1f, COMPRESSED],
+])
 
 type Expected = 'start' | 'key' | 'colon' | 'value' | 'scalar' | 'comma' | 'nothing'
 
@@ -205,7 +216,7 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
     else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close(byte, at)
     else if (BYTE_CLASS[byte] === 1) endScalar(at)
     else if (BYTE_CLASS[byte] === 2) scalarByte(chunk, at)
-    else refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
+    else refusal = expected === 'start' ? (STRANGE_STARTS.get(byte) ?? NOT_AN_OBJECT) : MALFORMED
   }
 
   return {

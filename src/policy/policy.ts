@@ -14,6 +14,8 @@ export interface Policy {
   readonly families: readonly Family[]
   readonly parseTarget: ParseTarget
   readonly findTokenClient: FindTokenClient
+  /** Whether a text is a token of a client or the operator. */
+  readonly isToken: (text: string) => boolean
   readonly cors: CorsPolicy
   readonly clocks: ExchangeClocks
   readonly bodyLimitBytes: number
@@ -56,11 +58,14 @@ function createPolicy(config: Config, ring: CredentialRing): Policy {
   ring.retain(
     new Set(families.flatMap(({ pool }) => pool.members.map(({ credential }) => credential))),
   )
+  const findTokenClient = createTokenClients(config.clients)
   return Object.freeze({
     config,
     families,
     parseTarget: createTargetParser(families),
-    findTokenClient: createTokenClients(config.clients),
+    findTokenClient,
+    isToken: (text: string) =>
+      findTokenClient(text) !== undefined || text === config.adminToken?.reveal(),
     cors: createCorsPolicy(config.allowedOrigins, config.clients),
     clocks: {
       firstByteMs: config.upstreamFirstByteTimeoutMs,

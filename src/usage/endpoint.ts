@@ -1,3 +1,5 @@
+import { plainPath } from '../policy/plain-path.ts'
+
 /** How a request is billed. */
 export type Endpoint =
   | 'chat'
@@ -40,7 +42,9 @@ export function findEndpoint(
   { path, family }: { readonly path: string; readonly family: string },
 ): Endpoint {
   if (method !== 'POST') return 'free'
-  if (family === 'v1') return V1_ENDPOINTS.get(path) ?? 'other'
-  const isTask = family === 'mj' ? MIDJOURNEY_SUBMIT.test(path) : !TASK_QUERIES.test(path)
+  // Another spelling, which an upstream may take for the same, is no cheaper.
+  const plain = plainPath(path)
+  if (family === 'v1') return V1_ENDPOINTS.get(plain) ?? 'other'
+  const isTask = family === 'mj' ? MIDJOURNEY_SUBMIT.test(plain) : !TASK_QUERIES.test(plain)
   return isTask ? 'task' : 'free'
 }

@@ -17,8 +17,11 @@ const READ_FIELDS: ReadonlySet<string> = new Set(['model', 'n', 'size', 'quality
 const NO_BYTES = Buffer.alloc(0)
 
 /** Measures a multipart body (RFC 7578). A form that is not formed well is measured as far as it is. */
-export function createFormDemandMeter(endpoint: Endpoint, contentType: string): DemandMeter {
-  const delimiter = findDelimiter(contentType)
+export function createFormDemandMeter(
+  endpoint: Endpoint,
+  boundary: string | undefined,
+): DemandMeter {
+  const delimiter = boundary === undefined ? undefined : Buffer.from(`${CRLF}--${boundary}`)
   const prompt = createTextCount()
   const fields = new Map<string, string>()
   let uploadBytes = 0
@@ -94,12 +97,6 @@ export function createFormDemandMeter(endpoint: Endpoint, contentType: string): 
   }
 
   return { write, read }
-}
-
-function findDelimiter(contentType: string): Buffer | undefined {
-  const found = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType)
-  const boundary = found?.[1] ?? found?.[2]
-  return boundary === undefined ? undefined : Buffer.from(`${CRLF}--${boundary}`)
 }
 
 function parseHead(head: string): Part {

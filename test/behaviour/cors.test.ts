@@ -162,18 +162,64 @@ describe('a client with origins of its own', () => {
     expect(response.headers.get('access-control-allow-origin')).toBe(OTHER)
   })
 
-  it('may not be called from others, and the page may not read why', async () => {
+  it('may not be called from others, and the page may read why', async () => {
     const gateway = await start({ ALLOWED_ORIGINS: APP }, yaml)
     const headers = { authorization: `Bearer ${token}`, origin: APP }
+    const response = await gateway.fetch('/v1/models', { headers })
+    expect(response.status).toBe(403)
+    expect(response.headers.get('access-control-allow-origin')).toBe(APP)
+    expect(response.headers.get('access-control-expose-headers')).toContain('x-request-id')
+    expect(await response.text()).toContain("the client's origins")
+  })
+
+  it('may not be called from a page that nobody may be called from, which reads nothing', async () => {
+    const gateway = await start({ ALLOWED_ORIGINS: APP }, yaml)
+    const headers = { authorization: `Bearer ${token}`, origin: 'https://evil.example' }
     const response = await gateway.fetch('/v1/models', { headers })
     expect(response.status).toBe(403)
     expect(response.headers.get('access-control-allow-origin')).toBeNull()
   })
 
+  it('may be called from no page when its list is empty', async () => {
+    const gateway = await start({ ALLOWED_ORIGINS: APP }, clientYaml('bob', token, 'origins: []'))
+    const send = (origin: Readonly<Record<string, string>>): Promise<Response> =>
+      gateway.fetch('/v1/models', { headers: { authorization: `Bearer ${token}`, ...origin } })
+    expect((await send({ origin: APP })).status).toBe(403)
+    expect((await send({})).status).toBe(200)
+  })
+
   it('lends its origins to no other client', async () => {
     const gateway = await start({ ALLOWED_ORIGINS: APP }, yaml)
     const headers = { authorization: `Bearer ${TEST_TOKEN}`, origin: OTHER }
+    expect((await gateway.fetch('/v1/models', { headers })).status).toBe(403)
+  })
+
+  it('lends them to none where no others are named, and its pages read nothing', async () => {
+    const gateway = await start({}, yaml)
+    const headers = { authorization: `Bearer ${TEST_TOKEN}`, origin: OTHER }
     const response = await gateway.fetch('/v1/models', { headers })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('access-control-allow-origin')).toBeNull()
+  })
+})
+
+describe('a client without origins of its own', () => {
+  it.each([
+    ['of the instance', APP, 200],
+    ['that nobody named', OTHER, 403],
+    ['of a sandboxed page', 'null', 403],
+  ])('is called from an origin %s as ALLOWED_ORIGINS says', async (_what, origin, status) => {
+    const upstream = await startUpstream(echo)
+    const gateway = await startGateway({ upstream: upstream.origin, env: { ALLOWED_ORIGINS: APP } })
+    expect((await gateway.fetch('/v1/models', { headers: { origin } })).status).toBe(status)
+    expect((await gateway.fetch('/v1/models')).status).toBe(200)
+    expect(upstream.received).toHaveLength(status === 200 ? 2 : 1)
+  })
+
+  it('is called from servers that pass an Origin on, where no origins are named', async () => {
+    const gateway = await start({})
+    const response = await gateway.fetch('/v1/models', { headers: { origin: OTHER } })
+    expect(response.status).toBe(200)
     expect(response.headers.get('access-control-allow-origin')).toBeNull()
   })
 })

@@ -111,6 +111,27 @@ describe('closed paths', () => {
     ['GET', '/v1/dashboard/billing/credit_grants'],
     ['POST', '/v1/dashboard/billing/usage'],
     ['GET', '/v1/dashboard/Billing/usage'],
+    ['POST', '/v1/filesystem'],
+    ['GET', '/v1/fine_tunes'],
+    ['GET', '/v1/usage'],
+    ['GET', '/v1/me'],
+    ['GET', '/v1/users/u1'],
+    ['GET', '/v1/projects/p1/roles'],
+    ['GET', '/v1/skills'],
+    ['GET', '/v1/prompts'],
+    ['GET', '/v1/agents/sessions'],
+    ['GET', '/v1/vaults/v1/credentials'],
+    ['GET', '/v1/webhook_endpoints'],
+    ['GET', '/v1/safety/alerts/1'],
+    ['GET', '/v1/audio/voice_consents'],
+    ['DELETE', '/v1/audio/voices/1'],
+    ['POST', '/v1/realtime/calls/1/hangup'],
+    ['POST', '/v1/live/sessions/1/accept'],
+    ['DELETE', '/v1/videos/video_1'],
+    ['GET', '/v1/subscription'],
+    ['GET', '/mj/task/list'],
+    ['GET', '/fast/mj/task/queue'],
+    ['GET', '/mj-relax/mj/account/list'],
   ])('%s %s is answered 403 with the setting that opens it', async (method, path) => {
     const { gateway, urls } = await start()
     const response = await gateway.fetch(path, { method })
@@ -126,10 +147,51 @@ describe('closed paths', () => {
     ['POST', '/v1/chat/completions'],
     ['GET', '/v1/models/gpt-4'],
     ['GET', '/v1/videos/video_1'],
-    ['POST', '/v1/filesystem'],
+    ['POST', '/v1/videos'],
+    ['POST', '/v1/videos/video_1/remix'],
+    ['POST', '/v1/realtime/calls'],
+    ['POST', '/v1/audio/speech'],
+    ['POST', '/v1/messages'],
+    ['POST', '/v1/upload'],
+    ['POST', '/v1/tokenize'],
+    ['POST', '/v1/responses/compact'],
+    ['POST', '/v1/responses/input_tokens'],
+    ['GET', '/mj/task/1/fetch'],
+    ['POST', '/mj/task/list-by-condition'],
   ])('do not take %s %s with them', async (method, path) => {
     const { gateway } = await start()
     expect((await gateway.fetch(path, { method })).status).toBe(200)
+  })
+
+  it.each([
+    '/v1/files%20',
+    '/v1/files%C2%A0',
+    '/v1/%20files',
+    '/v1/files;a=b',
+    '/v1/files;a=b/x',
+    '/v1/files%3Ba=b',
+    '/v1/files%20;a=b',
+    '/v1/files.',
+    '/v1/files.;/x',
+    '/v1//files',
+    '/v1/files/',
+    '/v1/;/files',
+    '/v1/%20/files',
+    '/v1/FiLeS',
+    '/v1/%46iles',
+    '/v1/me%20',
+    '/v1/me;a',
+    '/v1/me.',
+    '/v1/Me',
+    '/v1/responses/a%20',
+    '/v1/responses;a/b',
+    '/openai/sk/log%20',
+    '/openai/sk/;a/log',
+  ])('are closed in any other spelling: %s', async (target) => {
+    const { gateway, urls } = await start()
+    expect(await requestRaw(gateway, target)).toBe(403)
+    expect(await requestRaw(gateway, target, 'POST')).toBe(403)
+    expect(urls()).toEqual([])
   })
 
   it('are opened by openPaths', async () => {
@@ -144,6 +206,8 @@ describe('closed paths', () => {
     ['/v1/organizations', '/v1/organization'],
     ['/v1/organization/costs', '/v1/organization'],
     ['/v1/files;v=1', '/v1/files'],
+    ['/v1/filesystem', '/v1/files'],
+    ['/fast/mj/task/list', '/mj/task'],
     ['/v1/responses/resp_1', '/v1/responses'],
   ])('(%s) are opened by the entry that their refusal names', async (path, entry) => {
     const closed = await start()

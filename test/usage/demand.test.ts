@@ -6,9 +6,16 @@ import { createFormDemandMeter } from '../../src/usage/form-demand.ts'
 
 const PIECES = [1, 2, 3, 7, 64, 1000, Number.POSITIVE_INFINITY]
 
-function measure(endpoint: Endpoint, body: unknown, pieceBytes: number, type?: string): Demand {
+function measure(
+  endpoint: Endpoint,
+  body: unknown,
+  pieceBytes: number,
+  boundary?: string | null,
+): Demand {
   const meter =
-    type === undefined ? createDemandMeter(endpoint) : createFormDemandMeter(endpoint, type)
+    boundary === undefined
+      ? createDemandMeter(endpoint)
+      : createFormDemandMeter(endpoint, boundary ?? undefined)
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     // Reused memory, as a socket's read buffer is: what is kept must be a copy.
@@ -124,7 +131,7 @@ describe('the demand of a JSON body', () => {
   })
 })
 
-const TYPE = 'multipart/form-data; boundary=----x'
+const BOUNDARY = '----x'
 
 function form(...parts: readonly (readonly [string, string])[]): string {
   const texts = parts.map(
@@ -143,7 +150,7 @@ describe('the demand of a form', () => {
       ['name="prompt"', '你好'],
     )
     for (const piece of PIECES) {
-      expect(measure('transcription', body, piece, TYPE)).toEqual({
+      expect(measure('transcription', body, piece, BOUNDARY)).toEqual({
         ...NO_DEMAND,
         inputTokens: 2,
         uploadBytes: FILE.length,
@@ -162,7 +169,7 @@ describe('the demand of a form', () => {
       ['name="quality"', 'high'],
     )
     for (const piece of PIECES) {
-      expect(measure('images', body, piece, 'multipart/form-data; boundary="----x"')).toEqual({
+      expect(measure('images', body, piece, BOUNDARY)).toEqual({
         ...NO_DEMAND,
         inputTokens: 2,
         images: 2,
@@ -175,19 +182,19 @@ describe('the demand of a form', () => {
 
   it('keeps no more of a field than a model’s name is long', () => {
     const body = form(['name="model"', 'x'.repeat(1_000_000)])
-    expect(measure('transcription', body, 4096, TYPE).formModel).toHaveLength(256)
+    expect(measure('transcription', body, 4096, BOUNDARY).formModel).toHaveLength(256)
   })
 
   it.each([
-    ['no boundary', 'multipart/form-data', form(['name="model"', 'x'])],
-    ['another boundary', 'multipart/form-data; boundary=z', form(['name="model"', 'x'])],
-    ['a head that never ends', TYPE, `------x\r\nContent-Disposition: ${'x'.repeat(50_000)}`],
-    ['what follows the last delimiter', TYPE, `------x--\r\n${form(['name="model"', 'x'])}`],
-    ['nothing', TYPE, ''],
-    ['JSON', TYPE, '{"model":"x"}'],
-  ])('takes %s for nothing', (_what, type, body) => {
+    ['no boundary', null, form(['name="model"', 'x'])],
+    ['another boundary', 'z', form(['name="model"', 'x'])],
+    ['a head that never ends', BOUNDARY, `------x\r\nContent-Disposition: ${'x'.repeat(50_000)}`],
+    ['what follows the last delimiter', BOUNDARY, `------x--\r\n${form(['name="model"', 'x'])}`],
+    ['nothing', BOUNDARY, ''],
+    ['JSON', BOUNDARY, '{"model":"x"}'],
+  ])('takes %s for nothing', (_what, boundary, body) => {
     for (const piece of PIECES) {
-      expect(measure('transcription', body, piece, type)).toEqual(NO_DEMAND)
+      expect(measure('transcription', body, piece, boundary)).toEqual(NO_DEMAND)
     }
   })
 })

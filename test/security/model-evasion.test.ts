@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+
+import { hashClientToken } from '../../src/clients/client-token.ts'
+import { startGateway } from '../helpers/gateway.ts'
+import { readEntries } from '../helpers/ledger.ts'
+import { priceFile } from '../helpers/prices.ts'
+import { echo, startUpstream } from '../helpers/upstream.ts'
+
+// The model that Keystow checks is the one in the body. An upstream may take it from the path (/v1/engines/<model>),
+// from the query (a form read in Go prefers `?model=` to a multipart field), from a list to fall back to, or, for a realtime call that
+// then passes Keystow by, from its session; a family
+// such as Midjourney takes none, so that a request there may call itself by any model that is allowed, and cheap.
+
+const LISTED = 'ks-test-listed'
+const CAPPED = 'ks-test-capped'
+const hash = (token: string): string => hashClientToken(token).toString('hex')
+const YAML = `routes: { suno: { prefix: /suno } }
+clients:
+  - { id: listed, tokenHash: ${hash(LISTED)}, models: [both, demo-*, suno, '*-mini'] }
+  - { id: capped, tokenHash: ${hash(CAPPED)}, budgetPerDay: 1 }
+`
+
+async function start() {
+  const upstream = await startUpstream(echo)
+  const env = { PRICING_FILE: priceFile() }
+  const gateway = await startGateway({ upstream: upstream.origin, yaml: YAML, env })
+  const post = async (token: string, path: string, body: object | string) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const answer = await gateway.fetch(path, { method: 'POST', headers, body: text })
+    return { status: answer.status, text: await answer.text() }
+  }
+  return { upstream, gateway, post }
+}
+
+describe('a client that may use some models', () => {
+  it.each([
+    ['in the path', '/v1/engines/dear/completions', { model: 'both' }],
+    ['in the path of another API', '/v1/models/dear:generateContent', { model: 'both' }],
+    ['in the path alone', '/v1/engines/dear/completions', {}],
+    ['in the path, encoded', '/v1/engines/%64ear/completions', { model: 'both' }],
+    ['in the path, in another spelling', '/v1/Engines;a/dear/completions', { model: 'both' }],
+    ['in the query', '/v1/chat/completions?model=dear', { model: 'both' }],
+    ['in the query, encoded', '/v1/chat/completions?mod%65l=dear', { model: 'both' }],
+    ['in the query, as a list', '/v1/chat/completions?model[]=dear', { model: 'both' }],
+    ['in the query, behind a semicolon', '/v1/chat/completions?a=1;model=dear', { model: 'both' }],
+    ['in the query alone', '/v1/chat/completions?model=both', {}],
+    ['in a list to fall back to', '/v1/chat/completions', { model: 'both', models: ['dear'] }],
+    ['as a fallback', '/v1/chat/completions', { model: 'both', fallbacks: ['dear'] }],
+    ['in a realtime session', '/v1/realtime/calls', { model: 'both', session: { model: 'dear' } }],
+    ['in front of a NUL', '/v1/chat/completions', { model: 'dear\0-mini' }],
+    ['in front of a line end', '/v1/chat/completions', { model: 'dear\n-mini' }],
+    ['by the name of a family', '/mj/submit/imagine', { model: 'both', prompt: 'x' }],
+    ['in a family that is allowed', '/suno/generate', { model: 'dear' }],
+  ])('names no other %s', async (_where, path, body) => {
+    const { upstream, post } = await start()
+    const { status, text } = await post(LISTED, path, body)
+    expect(status).toBe(403)
+    expect(text).toContain('"param":"model"')
+    expect(upstream.received).toEqual([])
+  })
+
+  it.each([
+    ['in the body', '/v1/chat/completions?a=1', { model: 'both' }],
+    ['twice over', '/v1/chat/completions?model=both', { model: 'both' }],
+    ['in the path', '/v1/engines/demo-1/completions', {}],
+    ['in the path and the body', '/v1/engines/demo-1/completions', { model: 'both' }],
+    ['by the name of a family', '/suno/generate', { prompt: 'x' }],
+    ['by that and its model', '/suno/generate', { model: 'both' }],
+  ])('names those %s', async (_where, path, body) => {
+    const { post } = await start()
+    expect((await post(LISTED, path, body)).status).toBe(200)
+  })
+})
+
+describe('a client with a budget', () => {
+  it.each([
+    ['in the query', '/v1/chat/completions?model=dear', { model: 'both' }],
+    ['in the path', '/v1/engines/dear/completions', { model: 'both' }],
+    ['in a list to fall back to', '/v1/chat/completions', { model: 'both', models: ['dear'] }],
+    ['in a realtime session', '/v1/realtime/calls', { model: 'both', session: { model: 'dear' } }],
+  ])('names no other model than it pays %s', async (_where, path, body) => {
+    const { upstream, post } = await start()
+    expect((await post(CAPPED, path, body)).status).toBe(403)
+    expect(upstream.received).toEqual([])
+  })
+
+  it('pays for Midjourney what that costs, whatever it calls it', async () => {
+    const { gateway, post } = await start()
+    const body = { model: 'by-token', prompt: 'x' }
+    expect((await post(CAPPED, '/mj/submit/imagine', body)).status).toBe(200)
+    const [entry] = await readEntries(gateway, 1)
+    expect(entry).toMatchObject({ costMicros: 50 })
+  })
+})
