@@ -21,16 +21,21 @@ const LAST_WORDS_MS = 250
 export const drainingError = (): KeystowError =>
   new KeystowError('draining', { headers: { 'retry-after': '1', connection: 'close' } })
 
+/** Emptied when it is over: a set that has grown keeps what was in it alive for a while (see `stores/rounds.ts`). */
+interface Tracked {
+  end: EndRunning | undefined
+}
+
 export function createDrain(): Drain {
   let running = 0
   let isDraining = false
   let isTimeUp = false
   let onEmpty = (): void => {}
-  const tracked = new Set<EndRunning>()
+  const tracked = new Set<Tracked>()
 
   function endRest(): Promise<void> {
     isTimeUp = true
-    for (const endRunning of tracked) endRunning(drainingError())
+    for (const one of tracked) one.end?.(drainingError())
     return new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))
   }
 
@@ -44,10 +49,14 @@ export function createDrain(): Drain {
       }
     },
     track(endRunning) {
-      tracked.add(endRunning)
+      const one: Tracked = { end: endRunning }
+      tracked.add(one)
       // It was let in before, and held up until now.
-      if (isTimeUp) queueMicrotask(() => tracked.has(endRunning) && endRunning(drainingError()))
-      return () => tracked.delete(endRunning)
+      if (isTimeUp) queueMicrotask(() => one.end?.(drainingError()))
+      return () => {
+        tracked.delete(one)
+        one.end = undefined
+      }
     },
     async start(timeoutMs) {
       isDraining = true

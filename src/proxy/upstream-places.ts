@@ -37,8 +37,12 @@ export function createUpstreamPlaces(limit: number): UpstreamPlaces {
       // A function of its own, since one `start` could wait twice.
       const waiting = (): void => start()
       let isOver = false
-      line.waiting.add(waiting)
-      callNext(line)
+      if (line.waiting.size === 0 && line.taken < limit) {
+        line.taken++
+        start()
+      } else {
+        line.waiting.add(waiting)
+      }
       return () => {
         if (isOver) return
         isOver = true

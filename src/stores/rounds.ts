@@ -9,8 +9,12 @@ export interface Rounds<T> {
   step(visit: (thing: T) => void): boolean
 }
 
+/**
+ * Emptied when it is taken out. A map that has grown leaves its former table behind, and until that is collected,
+ * which takes minutes, everything in it counts as alive: requests that ended long ago, with all that belongs to them.
+ */
 interface Numbered<T> {
-  readonly thing: T
+  thing: T | undefined
   readonly number: number
 }
 
@@ -28,8 +32,11 @@ export function createRounds<T>(stepsPerRound: number): Rounds<T> {
     get: (id) => things.get(id)?.thing,
     take(id) {
       const found = things.get(id)
+      if (found === undefined) return undefined
       things.delete(id)
-      return found?.thing
+      const { thing } = found
+      found.thing = undefined
+      return thing
     },
     count: () => things.size,
     step(visit) {
@@ -41,7 +48,7 @@ export function createRounds<T>(stepsPerRound: number): Rounds<T> {
           lastOfRound = newest
           return true
         }
-        visit(value.thing)
+        if (value.thing !== undefined) visit(value.thing)
       }
       return false
     },

@@ -44,9 +44,14 @@ export type ServingLedger = Omit<LedgerStore, 'correct' | 'entries'>
 /** How often the main thread is told what running requests have used, and asked how the ledger is. */
 const STEP_MS = 500
 
+/** Emptied when it is settled: a map that has grown keeps what was in it alive for a while (see `stores/rounds.ts`). */
+interface Opened {
+  estimate: Reservation['estimate'] | undefined
+}
+
 /** The ledger as a thread that serves has it. */
 export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
-  const running = new Map<string, Reservation>()
+  const running = new Map<string, Opened>()
   let isReady = true
   let stats: LedgerStats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: false }
 
@@ -54,7 +59,9 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
     if (running.size > 0) {
       calls.tell(
         'progress',
-        [...running].map(([id, reservation]) => [id, reservation.estimate()]),
+        [...running].flatMap(([id, { estimate }]) =>
+          estimate === undefined ? [] : [[id, estimate()] as const],
+        ),
       )
     }
     calls.ask('ledgerState', null).then(
@@ -64,10 +71,16 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
   }, STEP_MS)
   steps.unref()
 
+  function forget(id: string): void {
+    const opened = running.get(id)
+    running.delete(id)
+    if (opened !== undefined) opened.estimate = undefined
+  }
+
   return {
     async open(reservation) {
       const sent = { ...reservation, estimate: reservation.estimate() }
-      running.set(reservation.id, reservation)
+      running.set(reservation.id, { estimate: () => reservation.estimate() })
       if (reservation.caps.length === 0) {
         // Nothing can refuse it, and its messages arrive in order.
         calls.tell('open', sent)
@@ -75,16 +88,16 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
       }
       try {
         const opening = await orUnavailable(calls.ask('open', sent))
-        if (!opening.isGranted) running.delete(reservation.id)
+        if (!opening.isGranted) forget(reservation.id)
         return opening
       } catch (error) {
-        running.delete(reservation.id)
+        forget(reservation.id)
         throw error
       }
     },
     grow: (id, wantedMicros) => orUnavailable(calls.ask('grow', { id, wantedMicros })),
     async settle(entry) {
-      running.delete(entry.id)
+      forget(entry.id)
       await orUnavailable(calls.ask('settle', entry))
     },
     spent: (query) => orUnavailable(calls.ask('spent', query)),

@@ -72,11 +72,12 @@ describe.skipIf(redisServer === undefined)('one budget of two instances', () => 
 
   // What the dead one had reserved would block the others for ever, and what its streams used would be free.
   it('is given back what an instance held that was killed, once', { timeout: 60_000 }, async () => {
-    const { url, command } = await startRedis()
+    const redis = await startRedis()
+    const { url } = redis
     const cap = CAP * 5
     const [doomed, survivor] = [start(url, 'a', cap), start(url, 'b', cap)]
     await Promise.all([doomed, survivor].map((one) => one.waitFor('racing')))
-    const listHeld = () => command('keys', '*:reservation:a-*')
+    const listHeld = () => redis.command('keys', '*:reservation:a-*')
     await expect.poll(listHeld, { timeout: 20_000, interval: 20 }).not.toEqual([])
     doomed.child.kill('SIGKILL')
     expect(await doomed.exited).toBe('SIGKILL')
