@@ -38,15 +38,15 @@ export default fp(
       const { origin } = request.headers
       const { cors } = request.record.policy
       if (origin === undefined || cors.isOriginOf(client, origin)) return
-      if (cors.hasOrigins(client)) {
+      if (client.origins !== undefined) {
         // The page may read that, as any other refusal, where its origin is one that some client may be called from.
         throw new KeystowError('notAllowed', {
           message:
-            "This client may not be called from pages of this origin. Its operator can add it to the client's origins, or to ALLOWED_ORIGINS where the client has none.",
+            "This client may not be called from pages of this origin. Its operator can add it to the client's origins.",
         })
       }
-      // Where no origins are named at all, a client may well be a server that passes a browser's Origin on. A page
-      // whose origin is another client's may not read its answers.
+      // Without a list of its own, a client may well be a server that passes a browser's Origin on. A page whose origin
+      // is another client's may not read its answers.
       reply.removeHeader('access-control-allow-origin')
     }
 

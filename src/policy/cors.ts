@@ -41,8 +41,6 @@ export interface CorsPolicy {
   isOpenOrigin(origin: string): boolean
   /** Whether pages of this origin may call as this client and read its answers. */
   isOriginOf(client: Client, origin: string): boolean
-  /** Whether anybody has said which pages may call as this client. */
-  hasOrigins(client: Client): boolean
 }
 
 /** The Fetch standard's CORS protocol for exact origins. No answer ever allows cookies: no client uses them. */
@@ -61,7 +59,6 @@ export function createCorsPolicy(
       const origins = client.origins ?? allowedOrigins
       return origins.includes(origin) || origins.includes('*')
     },
-    hasOrigins: (client) => client.origins !== undefined || allowedOrigins.length > 0,
     answerHeaders(origin) {
       if (origin === undefined || !isKnownOrigin(origin)) return { vary: 'Origin' }
       return {
