@@ -13,8 +13,17 @@ export function parseAddress(text: string): string | undefined {
   const withPort = /^([\d.]+):\d{1,5}$/.exec(trimmed)?.[1]
   const bare = (bracketed ?? withPort ?? trimmed).replace(/%.*$/, '')
   if (isIP(bare) === 0) return undefined
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1]
-  return mapped !== undefined && isIPv4(mapped) ? mapped : bare.toLowerCase()
+  return mappedIPv4(bare) ?? bare.toLowerCase()
+}
+
+/** The IPv4 address that an IPv6 one stands for (RFC 4291 section 2.5.5.2), in any of its spellings. */
+function mappedIPv4(address: string): string | undefined {
+  // All of them begin with zeros.
+  if (!/^[:0]/.test(address) || !isIPv6(address)) return undefined
+  const groups = expandIPv6(address)
+  if (groups.slice(0, 6).join(':') !== '0:0:0:0:0:ffff') return undefined
+  const [high = 0, low = 0] = groups.slice(6).map((group) => Number.parseInt(group, 16))
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 }
 
 /** Whether an address, as `parseAddress` gives it, is this machine's own. */

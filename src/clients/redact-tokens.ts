@@ -2,8 +2,12 @@ import { MIN_TOKEN_LENGTH } from './client-token.ts'
 
 const REDACTED = '[redacted]'
 
-/** How tokens and keys look here and at the providers; a name of a model or a parameter does not. */
-const KNOWN_SHAPE = /(?<![a-z0-9])(?:ks|nk|hk|sk|pk)-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]*/gi
+/**
+ * How tokens and keys look here and at the providers; a name of a model or a parameter does not. Each begins where a
+ * word does, so that no character is looked at from many beginnings: anybody can have a line of 16 KiB written.
+ */
+const KNOWN_SHAPE =
+  /(?<![a-z0-9])(?:ks|nk|hk|sk|pk)-[\w-]{16,}|(?<![\w-])eyJ[\w-]{10,}(?:\.[\w-]*)*/gi
 
 interface Redaction {
   /** What the request presented as tokens, valid or not. */
@@ -15,8 +19,8 @@ interface Redaction {
 export interface TokenRedactor {
   /** A path, each of its segments alone. */
   path(path: string): string
-  /** The names in a query string. */
-  queryNames(search: string): string[]
+  /** The first names in a query string. */
+  queryNames(search: string, count: number): string[]
   text(text: string): string
 }
 
@@ -39,7 +43,7 @@ export function createTokenRedactor({ presented, isToken }: Redaction): TokenRed
   /** In a query a plus sign means a space, and the padding of a token looks like an empty value. */
   function queryName(part: string): string {
     const [name = ''] = part.split('=', 1)
-    const padding = /=*$/.exec(part)?.[0] ?? ''
+    const padding = part.slice(lengthWithoutPadding(part))
     const shown = decode(name.replaceAll('+', '%20'))
     const readings = [shown, decode(name), decode(name + padding)]
     return readings.every((reading) => text(reading) === reading) ? shown : REDACTED
@@ -48,13 +52,20 @@ export function createTokenRedactor({ presented, isToken }: Redaction): TokenRed
   return {
     text,
     path: (path) => path.split('/').map(segment).join('/'),
-    queryNames: (search) =>
+    queryNames: (search, count) =>
       search
         .slice(1)
         .split('&')
         .filter((part) => part !== '')
+        .slice(0, count)
         .map(queryName),
   }
+}
+
+function lengthWithoutPadding(text: string): number {
+  let { length } = text
+  while (text[length - 1] === '=') length--
+  return length
 }
 
 /** Twice: what is encoded when it is pasted is encoded again when it is sent. */

@@ -86,7 +86,7 @@ function toLogFields(request: FastifyRequest, status: number): Record<string, un
       target === undefined || target.search === '' ? undefined : queryKeys(target.search, tokens),
     status,
     client: client?.id,
-    model: model === undefined ? undefined : tokens.text(model).slice(0, MAX_MODEL_LENGTH),
+    model: model === undefined ? undefined : modelName(model, tokens),
     stream: isStream,
     durationMs: Math.round(now - startedAt),
     firstByteMs: firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt),
@@ -99,13 +99,13 @@ function toLogFields(request: FastifyRequest, status: number): Record<string, un
   }
 }
 
-/** Before anything is cut: half a token would no longer be known for one. */
-function queryKeys(search: string, tokens: TokenRedactor): string[] {
-  return tokens
-    .queryNames(search)
-    .slice(0, MAX_QUERY_KEYS)
-    .map((name) => name.slice(0, MAX_QUERY_KEY_LENGTH))
-}
+/** Before a name is cut: half a token would no longer be known for one. */
+const queryKeys = (search: string, tokens: TokenRedactor): string[] =>
+  tokens.queryNames(search, MAX_QUERY_KEYS).map((name) => name.slice(0, MAX_QUERY_KEY_LENGTH))
+
+/** A token that begins in what is shown ends in what is looked at. */
+const modelName = (model: string, tokens: TokenRedactor): string =>
+  tokens.text(model.slice(0, 10 * MAX_MODEL_LENGTH)).slice(0, MAX_MODEL_LENGTH)
 
 /** Takes out of a line what the request presented as a token, and what is one. */
 export const tokenRedactorOf = ({ raw, record }: FastifyRequest): TokenRedactor =>

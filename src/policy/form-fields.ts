@@ -20,6 +20,9 @@ const HEAD_END = '\r\n\r\n'
 /** What a name of the API is made of: no program trims it, cuts it off or decodes it. */
 const FIELD_NAME = /^[\w.[\]-]{1,100}$/
 
+/** No form has more; each costs time, and all are read at once. */
+const MAX_PARTS = 1000
+
 interface Part {
   readonly name: string
   readonly isFile: boolean
@@ -41,7 +44,8 @@ export function readFormFields(
   if (!isPlainCharset(charset) || body.indexOf(delimiter) !== 0) return undefined
   const fields = new Map<string, string>()
   let at = delimiter.length
-  while (isAt(body, CRLF, at)) {
+  for (let parts = 0; isAt(body, CRLF, at); parts++) {
+    if (parts === MAX_PARTS) return undefined
     const end = body.indexOf(delimiter, at)
     if (end === -1 || !isAt(body, CRLF, end - CRLF.length)) return undefined
     const part = readPart(body.subarray(at + CRLF.length, end - CRLF.length))

@@ -29,6 +29,12 @@ describe('the fields of a form', () => {
     expect(read(`${MODEL}--x--`, quoted)).toEqual({ model: 'a' })
   })
 
+  it('are read of a thousand parts, and of no more', () => {
+    const others = field('other', '').repeat(999)
+    expect(read(`${MODEL}${others}--x--`)).toEqual({ model: 'a' })
+    expect(read(`${MODEL}${others}${FILE}--x--`)).toBeUndefined()
+  })
+
   // As the wire has them; the writers' names are where the form was seen.
   it.each([
     ['okhttp and Guzzle', part('form-data; name="model"', 'a', 'Content-Length: 1\r\n')],
