@@ -6,9 +6,12 @@ import { startAll, stopAll } from './full.ts'
 import { alternate, createMeasurement, describeFailure, type Measurement, say } from './measure.ts'
 import type { Stage, Target } from './rig/stage.ts'
 import { smokeLoads } from './scenarios/processor-time.ts'
+import { liveStreams } from './scenarios/what-users-feel.ts'
 import { judge, type RecordedRatios } from './verdict.ts'
 
 const ROUNDS = 4
+/** What a user feels is shown beside it, and not judged: a busy machine decides it more than a proxy. */
+const FELT_ROUNDS = 2
 /** Once more before it is called slower: a neighbour's noise passes, a regression stays. */
 const FURTHER_ROUNDS = 3
 
@@ -22,6 +25,7 @@ export async function runSmoke(stage: Stage, recorded: RecordedRatios): Promise<
   const measurement = createMeasurement()
   const contenders = [nginx, httpProxy, keystow].filter(isInstalled)
   const targets = await startAll(measurement, { stage, contenders }, false)
+  await alternate(measurement, liveStreams(FELT_ROUNDS), [stage.direct(), ...targets])
   let complaints = await look(measurement, targets, { rounds: ROUNDS, recorded })
   if (complaints.length > 0) {
     say(`looking again, because of\n  ${complaints.join('\n  ')}`)

@@ -56,17 +56,21 @@ export function smokeSection(
   language: Language,
 ): string {
   const text = TEXTS[language]
+  // What is felt is compared with nothing.
+  const isFelt = ALL.some((id) => spreadOf(table, id, 'firstP50Ms') !== undefined)
+  const rest = isFelt ? ' – |' : ''
   const rows = RIVALS.flatMap((rival) => {
     const cells = SMOKE_METRICS.map((metric) => {
       const ratio = ratioOf(table, metric, ['keystow', rival])
       return `${ratio?.toFixed(2) ?? '–'} (${recorded[rival]?.[metric]?.toFixed(2) ?? '–'})`
     })
     if (table[rival] === undefined) return []
-    return [`| ${text.times(LABELS[rival])} | ${cells.join(' | ')} |`]
+    return [`| ${text.times(LABELS[rival])} | ${cells.join(' | ')} |${rest}`]
   })
   const times = renderTable(table, ALL, [
     { title: text.json, metrics: ['jsonCpuUs'], digits: 1, hasSpread: true },
     { title: text.event, metrics: ['eventCpuUs'], digits: 1, hasSpread: true },
+    { title: text.first, metrics: ['firstP50Ms', 'firstP99Ms'], digits: 2 },
   ])
   return [times, ...rows].join('\n')
 }

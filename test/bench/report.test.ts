@@ -55,6 +55,15 @@ describe('the tables', () => {
     const rows = rowsOf(smokeSection(TABLE, { nginx: { jsonCpuUs: 2.5, eventCpuUs: 1.5 } }, 'en'))
     expect(rows.get('Keystow ÷ nginx (recorded)')).toEqual(['3.00 (2.50)', '1.60 (1.50)'])
   })
+
+  it('show with it what is felt, also without a proxy', () => {
+    const felt = { firstP50Ms: [0.2], firstP99Ms: [1.5] }
+    const table = { ...TABLE, direct: felt, keystow: { ...TABLE.keystow, ...felt } }
+    const rows = rowsOf(smokeSection(table, {}, 'en'))
+    expect(rows.get('direct')).toEqual(['–', '–', '0.20 / 1.50'])
+    expect(rows.get('**Keystow**')?.at(-1)).toBe('0.20 / 1.50')
+    expect(rows.get('Keystow ÷ nginx (recorded)')?.at(-1)).toBe('–')
+  })
 })
 
 describe('drawPlot', () => {
