@@ -49,6 +49,9 @@ export function upstreamProblem(text: string): string | undefined {
 /** Why a text is not a browser origin as in the Origin header (RFC 6454), or undefined when it is. */
 export function browserOriginProblem(text: string): string | undefined {
   if (text === '*') return undefined
+  if (text.includes('*')) {
+    return `"${text}" would match nothing; name each origin, or "*" alone for all of them`
+  }
   if (text === 'null') return '"null" is any sandboxed page; name the exact origin'
   if (!URL.canParse(text)) return `"${text}" is not an origin; write it as https://app.example.com`
   const { origin, protocol, host } = new URL(text)

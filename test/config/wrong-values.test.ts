@@ -30,6 +30,11 @@ describe('a wrong type for a setting', () => {
     }
   })
 
+  it('of an origin that would match nothing is named', () => {
+    const line = problemsOf('allowedOrigins: ["https://*.example.com"]')
+    expect(line).toMatch(/^ALLOWED_ORIGINS: "https:..\*.example.com" would match nothing/)
+  })
+
   it('that refers to itself is named too', () => {
     expect(problemsOf('allowedOrigins: &a [*a]')).toMatch(/^allowedOrigins: the value is not valid/)
   })
