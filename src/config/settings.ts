@@ -105,7 +105,8 @@ export const settingsShape = {
   dataDir: z.string().min(1).default('data').register(settingInfo, {
     env: 'DATA_DIR',
     expected: 'a folder',
-    meaning: 'Where what must outlive a restart is kept: the ledger.',
+    meaning:
+      'Where what must outlive a restart is kept: the ledger. One process has it at a time; another keeps its ledger in memory, or with budgets does not start.',
   }),
   ledgerRetentionDays: wholeNumber(1, 3650).default(400).register(settingInfo, {
     env: 'LEDGER_RETENTION_DAYS',

@@ -27,8 +27,8 @@ interface Observers {
 type LeveledLog = Record<LedgerNotice['level'], (fields: object, message: string) => void>
 
 /**
- * The ledger that the settings ask for: Redis, or a folder. Where the folder cannot be written and nothing rests
- * on it, the ledger is kept in memory; otherwise throws a `LedgerFolderError`.
+ * The ledger that the settings ask for: Redis, or a folder. Where the folder cannot be written, or another process has
+ * it, and nothing rests on it, the ledger is kept in memory; otherwise throws a `LedgerFolderError`.
  */
 export function createLedgerStore(settings: LedgerSettings, observers: Observers): LedgerStore {
   const { redisUrl, dataDir, timeZone, ledgerRetentionDays: retentionDays } = settings
@@ -40,16 +40,19 @@ export function createLedgerStore(settings: LedgerSettings, observers: Observers
   try {
     return createSqliteLedgerStore({ folder: dataDir, timeZone, retentionDays, onNotice })
   } catch (error) {
-    const isBearable = error instanceof LedgerFolderError && error.reason === 'notWritable'
-    if (!isBearable || settings.hasBudgets) throw error
-    logger.error({ err: error }, `DATA_DIR: ${IN_MEMORY}`)
+    if (!(error instanceof LedgerFolderError) || settings.hasBudgets) throw error
+    logger.error({ err: error }, `DATA_DIR: ${WHY_NOT[error.reason]}: ${IN_MEMORY}`)
     const maxEntries = MAX_ENTRIES_IN_MEMORY
     return createSqliteLedgerStore({ timeZone, retentionDays, maxEntries, onNotice })
   }
 }
 
-const IN_MEMORY =
-  'the folder cannot be written: the ledger is kept in memory, and is gone when this process ends'
+const WHY_NOT = {
+  locked: 'another Keystow process has the folder',
+  notWritable: 'the folder cannot be written',
+} as const satisfies Record<LedgerFolderError['reason'], string>
+
+const IN_MEMORY = 'the ledger is kept in memory, and is gone when this process ends'
 
 interface SharedObservers extends Observers {
   readonly onNotice: (notice: LedgerNotice) => void

@@ -65,10 +65,23 @@ describe('where DATA_DIR cannot be written', () => {
   })
 })
 
-it('makes none in a folder that another process has', () => {
-  const dataDir = createFolder()
-  create({ dataDir })
-  expect(() => create({ dataDir })).toThrow(`${dataDir} is in use by another Keystow process`)
+describe('where another process has DATA_DIR', () => {
+  it('keeps it in memory while no budget rests on it, and says so', async () => {
+    const dataDir = createFolder()
+    const first = create({ dataDir })
+    const { store, lines } = create({ dataDir })
+    await store.settle(makeEntry(makeReservation(), 7))
+    expect(await spentOf(store)).toEqual({ costMicros: 7, requests: 1 })
+    expect(await spentOf(first.store)).toEqual({ costMicros: 0, requests: 0 })
+    expect(lines).toEqual([expect.stringMatching(/^error: DATA_DIR: another .*in memory/)])
+  })
+
+  it('makes none when there are budgets', () => {
+    const dataDir = createFolder()
+    create({ dataDir })
+    const make = () => create({ dataDir, hasBudgets: true })
+    expect(make).toThrow(`${dataDir} is in use by another Keystow process`)
+  })
 })
 
 describe('with REDIS_URL', () => {
