@@ -67,8 +67,22 @@ export function createTargetParser(families: readonly Family[]): ParseTarget {
     const path = normalisePath(rawPath)
     if (path === undefined || !isSearchSafe(search)) return undefined
     const apiPath = completeApiPath(path, find)
-    return { path: apiPath, search, family: find(apiPath) }
+    const family = find(apiPath)
+    return {
+      path: family === undefined ? apiPath : withItsSlash(apiPath, rawPath, family),
+      search,
+      family,
+    }
   }
+}
+
+/** Families of a base URL that people get wrong. What others end with is a matter between client and upstream. */
+const FORGIVEN: ReadonlySet<string> = new Set(['v1', 'mj'])
+
+/** An upstream that wants a slash at the end redirects whoever leaves it out, and would do so again and again. */
+function withItsSlash(path: string, rawPath: string, { name, prefixes }: Family): string {
+  const isKept = rawPath.endsWith('/') && !FORGIVEN.has(name) && !prefixes.includes(path)
+  return isKept ? `${path}/` : path
 }
 
 const isSearchSafe = (search: string): boolean => !search.includes('#')
