@@ -4,7 +4,7 @@ import { presentedTokens } from '../clients/presented-token.ts'
 import { withoutTokens } from '../clients/url-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { bodyKind } from '../policy/body-kind.ts'
-import { checkModel } from '../policy/client-policy.ts'
+import { checkModel, mustKnowModel } from '../policy/client-policy.ts'
 import { type InboundBody, readInboundBody } from '../policy/inbound-body.ts'
 import { isRead } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
@@ -12,7 +12,6 @@ import type { Client } from '../clients/client.ts'
 import type { Family } from '../proxy/family.ts'
 import type { Target } from '../policy/request-target.ts'
 import { askForUsage } from '../usage/ask-for-usage.ts'
-import { isInMoney } from '../usage/budget.ts'
 import { createDemandMeter, type DemandMeter } from '../usage/demand.ts'
 import { type Endpoint, findEndpoint } from '../usage/endpoint.ts'
 import { createFormDemandMeter } from '../usage/form-demand.ts'
@@ -92,10 +91,6 @@ function withoutModel(fields: InboundBody['fields']): InboundBody['fields'] {
   const { model: _, ...others } = fields
   return others
 }
-
-/** Who may use some models only, or may spend so much, sends no body whose model is not known before. */
-const mustKnowModel = ({ models, budgets }: Client): boolean =>
-  models !== undefined || isInMoney(budgets)
 
 type Outgoing = Pick<Call, 'content' | 'length' | 'isUsageAdded'>
 

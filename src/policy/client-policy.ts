@@ -87,3 +87,7 @@ function modelsInQuery(search: string): string[] {
     .filter(([name]) => /^model(?:[.[]|$)/i.test(name.trim()))
     .map(([, value]) => value)
 }
+
+/** Who may use some models only, or may spend so much, sends no body whose model is not known before. */
+export const mustKnowModel = ({ models, budgets }: Client): boolean =>
+  models !== undefined || isInMoney(budgets)

@@ -1,9 +1,12 @@
 /** A token of RFC 9110 section 5.6.2. */
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+"
 
-/** One parameter, or none, behind its semicolon. No backslash: programs differ in whether it escapes. */
+/**
+ * One parameter, or none, behind its semicolon. No backslash before a quote: programs differ in whether it escapes it,
+ * and with that in where the value ends.
+ */
 const PARAMETER = new RegExp(
-  `[ \\t]*;[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"([\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]*)"))?`,
+  `[ \\t]*;[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"((?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\(?!"))*)"))?`,
   'y',
 )
 

@@ -37,6 +37,9 @@ describe('the fields of a form', () => {
 
   // As the wire has them; the writers' names are where the form was seen.
   it.each([
+    // Browsers, requests and undici leave it as it is, Go doubles it.
+    ['a backslash in a file name', MODEL + part('form-data; name="f"; filename="a\\b.mp3"', 'x')],
+    ['two of them', MODEL + part('form-data; name="f"; filename="a\\\\b.mp3"', 'x')],
     ['okhttp and Guzzle', part('form-data; name="model"', 'a', 'Content-Length: 1\r\n')],
     [
       'Apache HttpClient',

@@ -75,6 +75,29 @@ describe('a type that names its boundary in two ways', () => {
   })
 })
 
+describe('a type that is none', () => {
+  const types = [
+    'json',
+    'application/json charset=utf-8',
+    'application/json, application/json',
+    'application/json; charset',
+    'application/json; charset=utf-8; charset=utf-8',
+  ]
+  it.each(types)('is refused to whoever may not use all models: %s', async (type) => {
+    const { gateway, upstream } = await start()
+    for (const token of [LISTED, CAPPED]) {
+      expect((await send(gateway, { type, token, body: '{"model":"whisper-1"}' })).status).toBe(415)
+    }
+    expect(upstream.received).toEqual([])
+  })
+
+  it.each(types)('is left to the upstream otherwise: %s', async (type) => {
+    const { gateway, upstream } = await start()
+    expect((await send(gateway, { type, body: '{"model":"dear"}' })).status).toBe(200)
+    expect(upstream.received[0]?.message.headers['content-type']).toBe(type)
+  })
+})
+
 describe('a form in which another program would find another model', () => {
   const part = (head: string, value: string): string => `--bb\r\n${head}\r\n\r\n${value}\r\n`
   const cheap = field('model', 'whisper-1')
