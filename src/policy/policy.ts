@@ -6,6 +6,10 @@ import { bindFamilies, type Family, type FamilyConfig } from '../proxy/family.ts
 import { type CorsPolicy, createCorsPolicy } from './cors.ts'
 import { createTargetParser, type ParseTarget } from './request-target.ts'
 
+/** Texts that are known to be no tokens, and how long such a one may be. */
+const MAX_MISSES = 500
+const MAX_MISS_LENGTH = 100
+
 const BYTES_PER_MIB = 1024 * 1024
 
 /** Everything that is decided by the settings for one request, as they were when it began. */
@@ -64,8 +68,9 @@ function createPolicy(config: Config, ring: CredentialRing): Policy {
     families,
     parseTarget: createTargetParser(families),
     findTokenClient,
-    isToken: (text: string) =>
-      findTokenClient(text) !== undefined || text === config.adminToken?.reveal(),
+    isToken: rememberMisses(
+      (text) => findTokenClient(text) !== undefined || text === config.adminToken?.reveal(),
+    ),
     cors: createCorsPolicy(config.allowedOrigins, config.clients),
     clocks: {
       firstByteMs: config.upstreamFirstByteTimeoutMs,
@@ -74,4 +79,18 @@ function createPolicy(config: Config, ring: CredentialRing): Policy {
     },
     bodyLimitBytes: config.bodyLimitMb * BYTES_PER_MIB,
   })
+}
+
+/** Whether a text is a token takes a hash, and each line of the log asks it of the same few paths and models. */
+function rememberMisses(isToken: (text: string) => boolean): (text: string) => boolean {
+  const misses = new Set<string>()
+  return function isTokenOrMiss(text) {
+    if (misses.has(text)) return false
+    if (isToken(text)) return true
+    if (text.length <= MAX_MISS_LENGTH) {
+      if (misses.size >= MAX_MISSES) misses.clear()
+      misses.add(text)
+    }
+    return false
+  }
 }
