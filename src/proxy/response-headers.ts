@@ -16,27 +16,43 @@ const HOP_BY_HOP_HEADERS = [
   'upgrade',
 ]
 
-/** What would tell a client about the upstream's account, or speak to the browser in Keystow's name. */
+/** What would tell a client about the upstream's account or machines, or speak to the browser in Keystow's name. */
 const UPSTREAM_IDENTITY_HEADERS = [
+  'accept-ch',
   'alt-svc',
   'clear-site-data',
   'content-security-policy',
   'content-security-policy-report-only',
+  'expect-ct',
+  'forwarded',
   'nel',
   'openai-organization',
   'openai-project',
+  'origin-agent-cluster',
+  'origin-trial',
+  'permissions-policy',
+  'proxy-status',
   'public-key-pins',
   'refresh',
   'report-to',
   'reporting-endpoints',
   'server',
+  'server-timing',
   'service-worker-allowed',
   'set-cookie',
   'set-cookie2',
+  'set-login',
+  'speculation-rules',
   'strict-transport-security',
+  'timing-allow-origin',
   'via',
   'www-authenticate',
+  'x-generator',
+  'x-new-api-version',
   'x-powered-by',
+  'x-real-ip',
+  'x-runtime',
+  'x-varnish',
 ]
 
 /** Headers Keystow sets itself; a second value from the upstream would contradict it. */
@@ -47,6 +63,7 @@ const OWN_HEADERS = [
   'x-ratelimit-remaining-requests',
   'x-ratelimit-reset-requests',
   'x-request-id',
+  'x-upstream-request-id',
 ]
 
 const DROPPED: ReadonlySet<string> = new Set([
@@ -55,8 +72,15 @@ const DROPPED: ReadonlySet<string> = new Set([
   ...OWN_HEADERS,
 ])
 
-/** The upstream's CORS policy is for its own pages; most clones answer `*`. */
-const CORS_PREFIX = 'access-control-'
+/**
+ * Families of the same. The upstream's CORS policy is for its own pages (most clones answer `*`), as is what it says of
+ * embedding them; caches, balancers and gateways in front of it tell where it stands, and LiteLLM what its key has spent.
+ */
+const DROPPED_FAMILY =
+  /^(?:access-control-|cross-origin-|cf-|x-(?:amz|aspnet|azure-|backend|cache|envoy-|forwarded|kong-|litellm-|ms-|original-|served-|vercel-))/
+
+/** What leads a client somewhere, and so nowhere but here. */
+const ADDRESSES: ReadonlySet<string> = new Set(['location', 'content-location'])
 
 /** Bytes that Node refuses in a header value. */
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
@@ -92,9 +116,8 @@ export function readUpstreamHead(
     if (name === 'content-type') contentType ??= value
     else if (name === 'content-encoding') contentEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
-    if (isSecondType || DROPPED.has(name) || name.startsWith(CORS_PREFIX) || named?.has(name))
-      continue
-    const passed = name === 'location' ? ownLocation(value, origin) : value
+    if (isSecondType || isDropped(name) || named?.has(name)) continue
+    const passed = ADDRESSES.has(name) ? ownLocation(value, origin) : value
     if (passed !== undefined) passing.push(name, passed)
   }
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
@@ -110,6 +133,8 @@ export function readUpstreamHead(
     requestId,
   }
 }
+
+const isDropped = (name: string): boolean => DROPPED.has(name) || DROPPED_FAMILY.test(name)
 
 /** Caches and buffers on the way must not hold a stream. */
 function toStreamHeaders(passing: readonly string[]): string[] {
@@ -128,13 +153,13 @@ export function withoutHeader(headers: readonly string[], name: string): string[
 }
 
 /**
- * A `Location` within the upstream as a path here, or undefined for any other: a client that followed
- * it would send its token and body to an origin that nobody chose.
+ * An address within the upstream as a path here, or undefined for any other: a client that followed it would send
+ * its token and body to an origin that nobody chose. A path that begins with two slashes would be read as one.
  */
 function ownLocation(value: string, origin: string): string | undefined {
-  if (!URL.canParse(value, origin)) return undefined
-  const url = new URL(value, origin)
-  return url.origin === origin ? `${url.pathname}${url.search}` : undefined
+  const url = URL.parse(value, origin)
+  if (url?.origin !== origin || url.pathname.startsWith('//')) return undefined
+  return `${url.pathname}${url.search}`
 }
 
 /**

@@ -28,6 +28,32 @@ const DENIED = [
   'via',
   'x-powered-by',
   'www-authenticate',
+  'forwarded',
+  'proxy-status',
+  'server-timing',
+  'x-amz-cf-id',
+  'x-amzn-requestid',
+  'x-aspnet-version',
+  'x-aspnetmvc-version',
+  'x-backend',
+  'x-backend-server',
+  'x-cache',
+  'x-cache-hits',
+  'x-envoy-upstream-service-time',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-generator',
+  'x-kong-upstream-latency',
+  'x-litellm-key-spend',
+  'x-ms-region',
+  'x-new-api-version',
+  'x-real-ip',
+  'x-runtime',
+  'x-served-by',
+  'x-varnish',
+  'cf-ray',
+  'cf-cache-status',
+  'cf-connecting-ip',
   // What a browser would obey in Keystow's name.
   'access-control-allow-origin',
   'access-control-allow-credentials',
@@ -35,8 +61,18 @@ const DENIED = [
   'access-control-expose-headers',
   'access-control-max-age',
   'access-control-allow-private-network',
+  'accept-ch',
   'alt-svc',
   'clear-site-data',
+  'cross-origin-opener-policy',
+  'cross-origin-resource-policy',
+  'expect-ct',
+  'origin-agent-cluster',
+  'origin-trial',
+  'permissions-policy',
+  'set-login',
+  'speculation-rules',
+  'timing-allow-origin',
   'content-security-policy',
   'content-security-policy-report-only',
   'nel',
@@ -47,6 +83,7 @@ const DENIED = [
   'service-worker-allowed',
   'strict-transport-security',
   // What Keystow says itself.
+  'x-upstream-request-id',
   'vary',
   'x-accel-buffering',
   'x-ratelimit-limit-requests',
@@ -64,6 +101,7 @@ const PASSED = [
   'x-ratelimit-limit-tokens',
   'x-ratelimit-remaining-tokens',
   'x-should-retry',
+  'x-oneapi-request-id',
   'etag',
   'last-modified',
   'content-disposition',
@@ -74,7 +112,7 @@ async function answerTo(headers: readonly string[]): Promise<Map<string, string[
   const hasLength = headers.some((line) => line.startsWith('content-length'))
   const upstream = await startScriptedUpstream((socket) =>
     socket.end(
-      `HTTP/1.1 200 OK\r\n${headers.join('\r\n')}\r\n${hasLength ? '' : 'content-length: 2\r\n'}\r\n{}`,
+      `HTTP/1.1 200 OK\r\n${headers.join('\r\n').replace('UPSTREAM', upstream)}\r\n${hasLength ? '' : 'content-length: 2\r\n'}\r\n{}`,
     ),
   )
   const gateway = await startGateway({ upstream })
@@ -133,12 +171,22 @@ describe('what an upstream says in its headers', () => {
 
   it.each([
     ['a path', '/v1/x?a=1', '/v1/x?a=1'],
+    ['the upstream itself', 'UPSTREAM/v1/x?a=//b', '/v1/x?a=//b'],
     ['another origin', 'https://other.example/v1/x', undefined],
     ['another origin without a scheme', '//other.example/v1/x', undefined],
     ['another scheme', 'javascript:alert(1)', undefined],
     ['a backslash', '/\\other.example/x', undefined],
+    ['two slashes behind the upstream', 'UPSTREAM//other.example/x', undefined],
+    ['a backslash behind the upstream', 'UPSTREAM/\\other.example', undefined],
+    ['two slashes behind a dot', '/.//other.example', undefined],
+    ['two slashes behind an encoded dot', '/%2e//other.example', undefined],
+    ['two slashes behind two dots', '/..//other.example/a', undefined],
+    ['two slashes behind a path that is left', '/a/..//other.example', undefined],
+    ['two slashes behind a dot alone', './/other.example', undefined],
   ])('as a location leads nowhere else: %s', async (_what, location, passed) => {
-    const headers = await answerTo([`location: ${location}`])
-    expect(headers.get('location')).toEqual(passed === undefined ? undefined : [passed])
+    for (const name of ['location', 'content-location']) {
+      const headers = await answerTo([`${name}: ${location}`])
+      expect(headers.get(name)).toEqual(passed === undefined ? undefined : [passed])
+    }
   })
 })
