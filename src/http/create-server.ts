@@ -146,7 +146,8 @@ function trackConnections(
     for (const socket of table.all()) {
       if (!connections.get(socket)?.isStalled(now, bounds.clientWriteTimeoutMs)) continue
       onCut('write_timeout')
-      socket.destroy()
+      // What is still to be sent goes with it, and no short answer looks whole.
+      socket.resetAndDestroy()
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 import type { KeystowError } from '../errors.ts'
+import { breakOff } from './break-off.ts'
 
 /** Carries an upstream's body to the client. */
 export interface AnswerWriter {
@@ -29,9 +30,7 @@ export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
       response.end()
       return undefined
     },
-    fail() {
-      response.destroy()
-    },
+    fail: () => breakOff(response),
     isFinished: () => false,
     beat() {},
     isHolding: () => false,

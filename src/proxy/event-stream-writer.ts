@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 import { KeystowError } from '../errors.ts'
 import type { AnswerWriter } from './answer-writer.ts'
+import { breakOff } from './break-off.ts'
 import { createChunkWriter } from './chunk-writer.ts'
 import { createEventHold } from './event-hold.ts'
 import { createEventReader } from './event-reader.ts'
@@ -76,7 +77,7 @@ export function createEventStreamWriter(
     write,
     isFinished,
     fail(error) {
-      if (form === undefined) response.destroy()
+      if (form === undefined) breakOff(response)
       else conclude(form, error)
     },
     end() {

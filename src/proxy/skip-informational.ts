@@ -11,25 +11,31 @@ const MAX_HEAD_BYTES = 16 * 1024
 /** Any number of them is allowed, and no upstream that means well needs as many. */
 const MAX_INFORMATIONAL = 100
 
+const TOO_MANY = `the upstream sent more than ${MAX_INFORMATIONAL} informational answers`
+
+const LF = 0x0a
+
 /** How a request line begins; bodies and chunk sizes do not look like this. */
 const REQUEST_LINE = /^[A-Z]+ \//
 
 /**
  * Takes informational answers out of what an upstream's socket gives to undici, which ends the connection over a
  * 100 that was not asked for (7.30, `client-h1.js`). A client must be able to read any number of them (RFC 9110
- * section 15.2); a change of protocol is none of these, and was not asked for either.
+ * section 15.2); a change of protocol is none of these, and was not asked for either. Measures the status line too, of
+ * which undici keeps a reason however long it is.
  */
-export function skipInformational(socket: Socket): Socket {
+export function skipInformational(socket: Socket, statusLineLimitBytes: number): Socket {
   const read = socket.read.bind(socket)
   const write = socket.write.bind(socket)
   let isHeadDue = false
   let skipped = 0
+  let statusLineBytes = 0
   let pending: Buffer | undefined
 
   function strip(chunk: Buffer): Buffer | null {
     let bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
     pending = undefined
-    while (isInformational(bytes)) {
+    while (statusLineBytes === 0 && isInformational(bytes)) {
       const end = bytes.indexOf(HEAD_END)
       if (end === -1 && bytes.length <= MAX_HEAD_BYTES) {
         pending = bytes
@@ -38,13 +44,20 @@ export function skipInformational(socket: Socket): Socket {
       if (end === -1) break
       bytes = bytes.subarray(end + HEAD_END.length)
       if (++skipped > MAX_INFORMATIONAL) {
-        socket.destroy(new TooManyAnswersError())
+        socket.destroy(new AbsurdHeadError('UPSTREAM_INFORMATIONAL', TOO_MANY))
         return null
       }
     }
-    if (bytes.length === 0) return null
-    isHeadDue = false
-    return bytes
+    return bytes.length === 0 ? null : measure(bytes)
+  }
+
+  function measure(bytes: Buffer): Buffer | null {
+    const end = bytes.indexOf(LF)
+    statusLineBytes += end === -1 ? bytes.length : end
+    isHeadDue = end === -1
+    if (statusLineBytes <= statusLineLimitBytes) return bytes
+    socket.destroy(new AbsurdHeadError('UPSTREAM_STATUS_LINE', 'the status line has no end'))
+    return null
   }
 
   return Object.assign(socket, {
@@ -54,6 +67,7 @@ export function skipInformational(socket: Socket): Socket {
       if (typeof head === 'string' && REQUEST_LINE.test(head)) {
         isHeadDue = true
         skipped = 0
+        statusLineBytes = 0
       }
       return write(...args)
     },
@@ -64,12 +78,13 @@ export function skipInformational(socket: Socket): Socket {
   })
 }
 
-class TooManyAnswersError extends Error {
-  override readonly name = 'TooManyAnswersError' as const
-  readonly code = 'UPSTREAM_INFORMATIONAL'
+class AbsurdHeadError extends Error {
+  override readonly name = 'AbsurdHeadError' as const
+  readonly code: string
 
-  constructor() {
-    super(`the upstream sent more than ${MAX_INFORMATIONAL} informational answers`)
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
   }
 }
 

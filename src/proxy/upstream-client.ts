@@ -1,6 +1,7 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 
 import { skipInformational } from './skip-informational.ts'
+import { tellResets } from './tell-resets.ts'
 
 /** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
 const KEEP_ALIVE_MS = 30_000
@@ -28,8 +29,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher
     bodyTimeout: 0,
     connect(target, callback) {
       connect(target, (...[error, socket]) => {
-        if (error === null) callback(null, skipInformational(socket))
-        else callback(error, null)
+        if (error === null) {
+          callback(null, tellResets(skipInformational(socket, options.headerLimitBytes)))
+        } else callback(error, null)
       })
     },
   })

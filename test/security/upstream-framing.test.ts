@@ -93,6 +93,12 @@ describe('an answer whose head is none', () => {
     ['101', `HTTP/1.1 101 X\r\n\r\n${OK}${LENGTH}${BODY}`],
     ['300 headers', `${OK}${'a: b\r\n'.repeat(300)}${LENGTH}${BODY}`],
     ['a header of 1 MB', `${OK}x: ${'y'.repeat(1024 * 1024)}\r\n${LENGTH}${BODY}`],
+    ['a reason of 40 KB', `HTTP/1.1 200 ${'y'.repeat(40 * 1024)}\r\n${LENGTH}${BODY}`],
+    ['a reason of 70 KB', `HTTP/1.1 200 ${'y'.repeat(70 * 1024)}\r\n${LENGTH}${BODY}`],
+    [
+      'a reason of 70 KB behind a 1xx',
+      `HTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 ${'y'.repeat(70 * 1024)}\r\n${LENGTH}${BODY}`,
+    ],
     ['a header flood', `${OK}${'abcdefgh: abcdefgh\r\n'.repeat(10_000)}${LENGTH}${BODY}`],
   ])('(%s) is 502', async (_what, bytes) => {
     const { client, gateway } = await start(bytes)
@@ -136,6 +142,7 @@ describe('a body that is not what its head said', () => {
     ['in HTTP/1.0', `HTTP/1.0 200 OK\r\n${BODY}`],
     ['with a chunk extension', `${CHUNKED}2;x="${SECRET}"\r\n{}\r\n0\r\n\r\n`],
     ['with trailers', `${CHUNKED}2\r\n{}\r\n0\r\nx-key: ${SECRET}\r\n\r\n`],
+    ['with a reason of 20 KB', `HTTP/1.1 200 ${'y'.repeat(20 * 1024)}\r\n${LENGTH}${BODY}`],
     ['with a strange reason', `HTTP/1.1 200 ${SECRET}\xff\r\n${LENGTH}${BODY}`],
   ])('(%s) is passed on so far as it was said', async (_what, bytes) => {
     const { client, gateway } = await start(bytes)
