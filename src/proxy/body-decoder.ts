@@ -1,4 +1,4 @@
-import type { Transform } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import {
   constants,
   createBrotliDecompress,
@@ -6,6 +6,8 @@ import {
   createInflate,
   createZstdDecompress,
 } from 'node:zlib'
+
+import { createMembers } from './compressed-members.ts'
 
 /** What an upstream that compresses all the same may make of one received byte; text never shrinks so far. */
 const MAX_RATIO = 200
@@ -18,15 +20,33 @@ const MAX_LAYERS = 2
 /** 8 MiB, what every decoder should take (RFC 8878 section 3.1.1.1.2); zlib's own limit is 128 MiB for each answer. */
 const ZSTD_WINDOW_LOG = 23
 
-const CREATE: Readonly<Record<string, () => Transform>> = {
-  gzip: () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
-  'x-gzip': () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
-  deflate: () => createInflate({ flush: constants.Z_SYNC_FLUSH }),
-  br: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+const createGzip = (): Duplex =>
+  createMembers({
+    create: () => createGunzip({ flush: constants.Z_SYNC_FLUSH }),
+    mayFollow: true,
+  })
+
+const CREATE: Readonly<Record<string, () => Duplex>> = {
+  gzip: createGzip,
+  'x-gzip': createGzip,
+  deflate: () =>
+    createMembers({
+      create: () => createInflate({ flush: constants.Z_SYNC_FLUSH }),
+      mayFollow: false,
+    }),
+  br: () =>
+    createMembers({
+      create: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+      mayFollow: false,
+    }),
   zstd: () =>
-    createZstdDecompress({
-      flush: constants.ZSTD_e_flush,
-      params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+    createMembers({
+      create: () =>
+        createZstdDecompress({
+          flush: constants.ZSTD_e_flush,
+          params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+        }),
+      mayFollow: true,
     }),
 }
 
@@ -65,7 +85,7 @@ export function createBodyDecoder(
   layers: readonly string[],
   handlers: DecoderHandlers,
 ): BodyDecoder {
-  const streams = layers.toReversed().map((name) => CREATE[name]?.() ?? createGunzip())
+  const streams = layers.toReversed().map((name) => CREATE[name]?.() ?? createGzip())
   const [first, last] = [streams[0], streams.at(-1)]
   if (first === undefined || last === undefined) throw new Error('there is nothing to decode')
   let received = 0

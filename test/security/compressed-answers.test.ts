@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 
 import { startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
 import { sendOverWire } from '../helpers/wire-client.ts'
-import { startScriptedUpstream } from '../helpers/scripted-upstream.ts'
+import { startScriptedUpstream, writeApart } from '../helpers/scripted-upstream.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
 // A compressed answer cannot be searched, and its client would decode it all the same: an upstream that compresses
@@ -12,6 +12,10 @@ import { startUpstream } from '../helpers/upstream.ts'
 
 const BODY = JSON.stringify({ id: 'x', text: '你好'.repeat(100), leak: TEST_CREDENTIAL })
 const POST = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+
+/** A zstd frame that holds nothing to decode (RFC 8878 section 3.1.2). */
+const SKIPPED = Buffer.from('502a4d180400000061626364', 'hex')
+const HALVES = [gzipSync(BODY).subarray(0, 99), gzipSync(BODY).subarray(99)] as const
 
 const BODY_WITHOUT_LEAK = BODY.replace(TEST_CREDENTIAL, 'hk-[redacted]')
 
@@ -56,6 +60,14 @@ describe('an answer that came compressed', () => {
     [' gzip , ', gzipSync(BODY)],
     ['GzIp,Br', brotliCompressSync(gzipSync(BODY))],
     ['gzip', Buffer.concat([gzipSync(BODY.slice(0, 99)), gzipSync(BODY.slice(99))])],
+    [
+      'zstd',
+      Buffer.concat([zstdCompressSync(BODY.slice(0, 99)), zstdCompressSync(BODY.slice(99))]),
+    ],
+    ['zstd', Buffer.concat([SKIPPED, zstdCompressSync(BODY), SKIPPED])],
+    ['zstd', Buffer.concat(Array.from(BODY, (character) => zstdCompressSync(character)))],
+    ['gzip', Buffer.concat(Array.from(BODY, (character) => gzipSync(character)))],
+    ['gzip, zstd', Buffer.concat([zstdCompressSync(HALVES[0]), zstdCompressSync(HALVES[1])])],
   ])('as %s is decoded, searched and sent plain', async (encoding, body) => {
     const { response, upstream } = await answerTo(body, { 'content-encoding': encoding })
     expect(upstream.received[0]?.message.headers['accept-encoding']).toBe('identity')
@@ -146,6 +158,35 @@ describe('an answer that came compressed', () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
     const { response } = await answerTo(bomb, { 'content-encoding': 'gzip' })
     await expect(response.arrayBuffer()).rejects.toThrow('terminated')
+  })
+
+  it.each([
+    ['deflate', Buffer.concat([deflateSync(BODY), deflateSync(BODY)])],
+    ['deflate', Buffer.concat([deflateSync(BODY), Buffer.from('more')])],
+    ['br', Buffer.concat([brotliCompressSync(BODY), brotliCompressSync(BODY)])],
+    ['br', Buffer.concat([brotliCompressSync(BODY), Buffer.alloc(1)])],
+    ['gzip', Buffer.concat([gzipSync(BODY), Buffer.from('more')])],
+    ['gzip', Buffer.concat([gzipSync(BODY), Buffer.alloc(9)])],
+    ['zstd', Buffer.concat([zstdCompressSync(BODY), Buffer.from('more')])],
+    ['zstd', Buffer.concat([SKIPPED, zstdCompressSync(BODY).subarray(0, -5)])],
+    ['zstd', Buffer.concat([zstdCompressSync(BODY), zstdCompressSync(BODY).subarray(0, -5)])],
+    ['gzip', Buffer.concat([gzipSync(BODY), gzipSync(BODY).subarray(0, -5)])],
+    ['deflate, gzip', gzipSync(Buffer.concat([deflateSync(BODY), deflateSync(BODY)]))],
+  ])('as %s has no clean end when not all of it can be decoded', async (encoding, body) => {
+    for (const size of [body.length, 7]) {
+      const pieces = Array.from({ length: Math.ceil(body.length / size) }, (_, index) =>
+        body.subarray(index * size, (index + 1) * size),
+      )
+      const upstream = await startScriptedUpstream(async (socket) => {
+        socket.write(
+          `HTTP/1.1 200 OK\r\ncontent-encoding: ${encoding}\r\ncontent-length: ${body.length}\r\n\r\n`,
+        )
+        await writeApart(socket, pieces)
+      })
+      const gateway = await startGateway({ upstream })
+      const { status, isWhole } = await sendOverWire({ port: gateway.port })
+      expect(status === 502 || !isWhole).toBe(true)
+    }
   })
 
   it('is cut when it ends in the middle', async () => {
