@@ -14,8 +14,8 @@ export interface Unit {
  */
 const MAX_BACKSLASHES = 31
 
-/** `&#x`, as many digits, and a semicolon; leading zeros are allowed. */
-const MAX_ENTITY_DIGITS = 7
+/** `&#x`, as many digits, and a semicolon: leading zeros are allowed, and no longer than any other unit. */
+export const MAX_ENTITY_DIGITS = 32
 
 /** A URL within a URL within a URL. */
 const MAX_PERCENTS = 3
@@ -30,26 +30,29 @@ export const BACKSLASH = 0x5c
 /** What begins an escape. */
 export const INTRODUCERS: readonly number[] = [PERCENT, AMPERSAND, BACKSLASH]
 
+export const isIntroducer = (byte: number): boolean =>
+  byte === PERCENT || byte === BACKSLASH || byte === AMPERSAND
+
 const LF = 0x0a
 const CR = 0x0d
 const QUOTE = 0x22
-const HASH = 0x23
+export const HASH = 0x23
 const SLASH = 0x2f
-const ZERO = 0x30
+export const ZERO = 0x30
 const TWO = 0x32
 const FIVE = 0x35
 const SEVEN = 0x37
-const SEMICOLON = 0x3b
+export const SEMICOLON = 0x3b
 const LOWER_N = 0x6e
 const LOWER_R = 0x72
-const LOWER_U = 0x75
-const LOWER_X = 0x78
+export const LOWER_U = 0x75
+export const LOWER_X = 0x78
 
 /** The bit in which ASCII's lower case letters differ from its upper case ones. */
-const TO_LOWER = 0x20
+export const TO_LOWER = 0x20
 
 /** What one character behind a backslash stands for. */
-const SHORT_ESCAPES: Readonly<Record<number, number>> = {
+export const SHORT_ESCAPES: Readonly<Record<number, number>> = {
   [QUOTE]: QUOTE,
   [SLASH]: SLASH,
   [LOWER_N]: LF,
@@ -76,18 +79,17 @@ export function mayBeginEscape(bytes: Buffer, at: number): boolean {
 const isHighDigit = (byte: number): boolean => byte >= ZERO && byte <= SEVEN
 
 /**
- * Reads the escape that an introducer begins: percent-encoding (RFC 3986), also of its own percent sign; JSON's
+ * Reads the escape that an introducer begins, out of one layer: percent-encoding (RFC 3986), also of its own percent sign; JSON's
  * `\u0073` and the `\x73` of programming languages, behind one backslash or several; HTML's `&#115;` and `&#x73;`.
  * With `isLast` nothing follows the bytes, so that what they end with is all there will be.
  */
-export function readEscape(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
+export function readLayer(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
   unit.character = bytes[at] ?? 0
   unit.length = 1
   unit.isCut = false
   if (bytes[at] === PERCENT) readPercent(bytes, at, unit)
   else if (bytes[at] === BACKSLASH) readBackslash(bytes, at, unit)
   else readEntity(bytes, at, unit, isLast)
-  if (isLast) unit.isCut = false
 }
 
 function readPercent(bytes: Buffer, at: number, unit: Unit): void {
@@ -107,7 +109,8 @@ function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
   let next = at
   while (bytes[next] === BACKSLASH) next++
   if (next - at > MAX_BACKSLASHES) {
-    // Together, or a long run would be read again from each of its bytes.
+    // Together, or a long run would be read again from each of its bytes; and as no character that begins an escape.
+    unit.character = 0
     unit.length = next - at - MAX_BACKSLASHES
     return
   }
@@ -161,7 +164,7 @@ function readEntity(bytes: Buffer, at: number, unit: Unit, isLast: boolean): voi
   }
 }
 
-function hexValue(byte = 0): number {
+export function hexValue(byte = 0): number {
   if (byte >= ZERO && byte <= 0x39) return byte - ZERO
   const lower = byte | TO_LOWER
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1

@@ -1,4 +1,5 @@
-import { INTRODUCERS, MAX_UNIT_BYTES, readEscape, type Unit } from './escape-unit.ts'
+import { INTRODUCERS, MAX_UNIT_BYTES, type Unit } from './escape-unit.ts'
+import { readEscape } from './read-escape.ts'
 
 /** A place where a secret stands, from `start` up to but not including `end`. */
 export interface Match {

@@ -4,9 +4,9 @@ import {
   INTRODUCERS,
   mayBeginEscape,
   PERCENT,
-  readEscape,
   type Unit,
 } from './escape-unit.ts'
+import { readEscape } from './read-escape.ts'
 
 /** Tells most text apart from secrets without reading it. */
 export interface Glance {

@@ -18,6 +18,10 @@ const escapeWith =
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
+/** Every character, as programs do that take no chances. */
+const percentAll = (text: string): string =>
+  Array.from(text, (character) => `%${character.charCodeAt(0).toString(16)}`).join('')
+
 const wrap = (text: string, width: number, lineBreak: string): string =>
   (text.match(new RegExp(`.{1,${width}}`, 'g')) ?? []).join(lineBreak)
 
@@ -34,7 +38,22 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
     escapeWith((hex) => upper(`%${hex}`), everySecond),
   ],
   ['percent-encoded twice', escapeWith((hex) => `%25${hex}`)],
+  ['percent-encoded three times', escapeWith((hex) => `%2525${hex}`)],
+  ['percent-encoded twice, every character', escapeWith((hex) => percentAll(`%${hex}`))],
+  [
+    'percent-encoded three times, every character',
+    escapeWith((hex) => percentAll(percentAll(`%${hex}`))),
+  ],
   ['JSON-escaped', escapeWith((hex) => `\\u00${hex}`)],
+  ['JSON-escaped in a URL', escapeWith((hex) => encodeURIComponent(`\\u00${hex}`))],
+  ['JSON-escaped in a URL in a URL', escapeWith((hex) => `%255Cu00${hex}`, everySecond)],
+  ['JSON-escaped and all of it percent-encoded', escapeWith((hex) => percentAll(`\\u00${hex}`))],
+  ['JSON-escaped behind an escaped backslash', escapeWith((hex) => `\\u005cu00${hex}`)],
+  ['percent-encoded behind an escaped percent sign', escapeWith((hex) => `\\u0025${hex}`)],
+  ['in HTML entities in JSON', escapeWith((_hex, code) => `\\u0026#${code};`)],
+  ['in hexadecimal HTML entities in a URL', escapeWith((hex) => `%26%23x${hex}%3B`)],
+  ['in HTML entities of HTML entities', escapeWith((_hex, code) => `&#38;#${code};`)],
+  ['in HTML entities with many zeros', escapeWith((_hex, code) => `&#${'0'.repeat(28)}${code};`)],
   [
     'JSON-escaped here and there, in upper case',
     escapeWith((hex) => `\\u00${upper(hex)}`, everySecond),

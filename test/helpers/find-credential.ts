@@ -19,18 +19,16 @@ const SHORT: Readonly<Record<string, string>> = { n: '\n', r: '\r' }
 
 const SINGLE_LINE_BREAK = /(?<![\r\n])(?:\r\n|\r|\n)(?![\r\n])/g
 
-/** The views of a text: as it is, and with each kind of escape undone, once, twice and three times. */
-function* viewsOf(text: string): Generator<string> {
-  yield text
-  for (const read of READERS) {
-    let view = text
-    for (let depth = 0; depth < 3; depth++) {
-      const next = read(view)
-      if (next === view) break
-      view = next
-      yield view
-    }
+/** The views of a text: as it is, and with up to three layers of escapes undone, of one kind or of several. */
+function viewsOf(text: string): ReadonlySet<string> {
+  const views = new Set([text])
+  let layer = [text]
+  for (let depth = 0; depth < 3; depth++) {
+    layer = layer.flatMap((view) => READERS.map((read) => read(view)))
+    layer = [...new Set(layer)].filter((view) => !views.has(view))
+    for (const view of layer) views.add(view)
   }
+  return views
 }
 
 /** The texts of which one stands wherever the credential does. */

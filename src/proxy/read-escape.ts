@@ -1,0 +1,130 @@
+import {
+  AMPERSAND,
+  BACKSLASH,
+  HASH,
+  hexValue,
+  isIntroducer,
+  LOWER_U,
+  LOWER_X,
+  MAX_ENTITY_DIGITS,
+  MAX_UNIT_BYTES,
+  PERCENT,
+  readLayer,
+  SEMICOLON,
+  SHORT_ESCAPES,
+  TO_LOWER,
+  type Unit,
+  ZERO,
+} from './escape-unit.ts'
+
+/** How many escapes may stand around one: percent-encoding three times, of every character, needs as many. */
+const MAX_OUTER_LAYERS = 3
+
+/** What `take` gives at the end of the bytes. */
+const NOTHING = -1
+
+/** Where the characters of an escape are read from, each of them escaped itself or not. */
+interface Cursor {
+  at: number
+  /** No escape is longer. */
+  readonly limit: number
+  /** How many more layers may be undone. */
+  readonly layers: number
+  readonly isLast: boolean
+  isCut: boolean
+}
+
+/**
+ * Reads the escape that an introducer begins, also out of others: what introduces it may be escaped, and each of its
+ * characters, as in `%25%36%38`, `%5Cu0068` or `\u0026#104;`. With `isLast` nothing follows the bytes, so that what
+ * they end with is all there will be.
+ */
+export function readEscape(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
+  readLayer(bytes, at, unit, isLast)
+  if (unit.length > 1 && isIntroducer(unit.character)) {
+    readOuter(bytes, at, unit, { layers: MAX_OUTER_LAYERS, isLast })
+  }
+  if (isLast) unit.isCut = false
+}
+
+function readOuter(
+  bytes: Buffer,
+  at: number,
+  unit: Unit,
+  { layers, isLast }: Pick<Cursor, 'layers' | 'isLast'>,
+): void {
+  for (let left = layers; left > 0 && isIntroducer(unit.character) && unit.length > 1; left--) {
+    const limit = at + MAX_UNIT_BYTES
+    const cursor: Cursor = { at: at + unit.length, limit, layers: left - 1, isLast, isCut: false }
+    const character = readOne(bytes, unit.character, cursor)
+    unit.isCut = cursor.isCut
+    if (cursor.isCut || character === NOTHING || cursor.at > limit) return
+    unit.character = character
+    unit.length = cursor.at - at
+  }
+}
+
+function readOne(bytes: Buffer, introducer: number, cursor: Cursor): number {
+  if (introducer === PERCENT) return takeHex(bytes, cursor)
+  if (introducer === AMPERSAND) return takeEntity(bytes, cursor)
+  let mark = take(bytes, cursor)
+  while (mark === BACKSLASH) mark = take(bytes, cursor)
+  const kind = mark | TO_LOWER
+  if (kind === LOWER_X) return takeHex(bytes, cursor)
+  if (kind !== LOWER_U) return SHORT_ESCAPES[mark] ?? NOTHING
+  const isAscii = take(bytes, cursor) === ZERO && take(bytes, cursor) === ZERO
+  return isAscii ? takeHex(bytes, cursor) : NOTHING
+}
+
+/** The next character, out of as many escapes as are left. */
+function take(bytes: Buffer, cursor: Cursor): number {
+  const byte = bytes[cursor.at]
+  if (byte === undefined || cursor.at >= cursor.limit) {
+    cursor.isCut = byte === undefined
+    return NOTHING
+  }
+  if (!isIntroducer(byte)) {
+    cursor.at++
+    return byte
+  }
+  const unit: Unit = { character: 0, length: 1, isCut: false }
+  readLayer(bytes, cursor.at, unit, cursor.isLast)
+  readOuter(bytes, cursor.at, unit, cursor)
+  cursor.at += unit.length
+  cursor.isCut = unit.isCut
+  return unit.isCut ? NOTHING : unit.character
+}
+
+function takeHex(bytes: Buffer, cursor: Cursor): number {
+  const high = hexValue(take(bytes, cursor))
+  if (high < 0) return NOTHING
+  const low = hexValue(take(bytes, cursor))
+  return low < 0 ? NOTHING : high * 16 + low
+}
+
+function takeEntity(bytes: Buffer, cursor: Cursor): number {
+  if (take(bytes, cursor) !== HASH) return NOTHING
+  const isHex = takeIf(bytes, cursor, (character) => (character | TO_LOWER) === LOWER_X) !== NOTHING
+  let value = NOTHING
+  for (let digits = 0; digits < MAX_ENTITY_DIGITS; digits++) {
+    const digit = takeIf(bytes, cursor, (character) => {
+      const figure = hexValue(character)
+      return figure >= 0 && (figure <= 9 || isHex)
+    })
+    if (digit === NOTHING) break
+    value = Math.max(value, 0) * (isHex ? 16 : 10) + hexValue(digit)
+  }
+  if (!cursor.isCut) takeIf(bytes, cursor, (character) => character === SEMICOLON)
+  // The semicolon may be missing.
+  if (cursor.isLast && value !== NOTHING) cursor.isCut = false
+  return value < 256 ? value : NOTHING
+}
+
+/** The next character if it is one of those; it stays where it is otherwise. */
+function takeIf(bytes: Buffer, cursor: Cursor, isWanted: (character: number) => boolean): number {
+  const before = cursor.at
+  const character = take(bytes, cursor)
+  if (character !== NOTHING && isWanted(character)) return character
+  cursor.at = before
+  return NOTHING
+}
