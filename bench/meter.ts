@@ -5,12 +5,10 @@ import { parseUsage } from '../src/usage/parse-usage.ts'
 import { costOf } from '../src/usage/price.ts'
 import { createUsageFrameFilter } from '../src/usage/usage-frame.ts'
 import { NO_USAGE } from '../src/usage/usage.ts'
+import { measureCall as measure } from './loop.ts'
 
 /** `node bench/meter.ts`: processor time of the meter alone, in a loop; the best of some rounds. */
 
-const ROUNDS = 5
-const WARM_UP_MS = 300
-const ROUND_MS = 300
 const EVENTS_IN_TURN = 64
 const KILOBYTE = 1024
 
@@ -18,29 +16,6 @@ interface Row {
   readonly what: string
   readonly us: number
   readonly unit: string
-}
-
-/** Microseconds of processor time that one call takes. */
-function measure(call: () => void): number {
-  const perRound = callsIn(WARM_UP_MS, call) * (ROUND_MS / WARM_UP_MS)
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = process.cpuUsage()
-    for (let i = 0; i < perRound; i++) call()
-    const { user, system } = process.cpuUsage(before)
-    best = Math.min(best, (user + system) / perRound)
-  }
-  return best
-}
-
-function callsIn(ms: number, call: () => void): number {
-  const end = performance.now() + ms
-  let calls = 0
-  while (performance.now() < end) {
-    for (let i = 0; i < 100; i++) call()
-    calls += 100
-  }
-  return calls
 }
 
 /** An event as OpenAI sends it; `json` is the text of its delta as it stands in JSON. */

@@ -12,15 +12,17 @@ import { busyShare, describeRun } from './rig/machine.ts'
 import { MissingProgramError } from './rig/native.ts'
 import { createStage, type Stage } from './rig/stage.ts'
 import { runSmoke } from './smoke.ts'
+import { runTaps } from './taps.ts'
 import { recordRatios } from './verdict.ts'
 
-const USAGE = `npm run bench -- smoke|full|profile|ledger|billing [options]
+const USAGE = `npm run bench -- smoke|full|profile|taps|ledger|billing [options]
 
   smoke    processor time a request and an event beside http-proxy, and nginx if it is there; about a minute.
            Fails when Keystow has become slower by half than bench/recorded.json says
   full     every contender that is installed, every figure, and smoke; about a quarter of an hour
   profile  where Keystow spends its processor time
   billing  10,000 requests in the ledger beside the built-in upstream's bill; some minutes. Fails when they differ
+  taps     what meter, scan and ledger take of an event and of a request together; half a minute
   ledger   what the embedded ledger costs the event loop at 5,000 entries a second; half a minute
 
   --write         put what was measured into the READMEs, docs/ and bench/
@@ -30,7 +32,7 @@ const USAGE = `npm run bench -- smoke|full|profile|ledger|billing [options]
   --tls           profile: with TLS to the upstream
 `
 
-const COMMANDS = ['smoke', 'full', 'profile', 'ledger', 'billing'] as const
+const COMMANDS = ['smoke', 'full', 'profile', 'taps', 'ledger', 'billing'] as const
 
 /** sysexits.h: EX_USAGE, EX_UNAVAILABLE. */
 const EXIT_USAGE = 64
@@ -40,8 +42,8 @@ const EXIT_UNAVAILABLE = 69
 const QUIET_SHARE = 0.1
 
 const { command, options } = readArguments()
-if (command === 'ledger') {
-  process.stdout.write(`${await runLedger()}\n`)
+if (command === 'ledger' || command === 'taps') {
+  process.stdout.write(`${await (command === 'taps' ? runTaps() : runLedger())}\n`)
   process.exit(0)
 }
 if (command === 'billing') {

@@ -38,16 +38,27 @@ export const hasBudgets = ({
 }: Pick<Config, 'clients' | 'defaultBudgets'>) =>
   defaultBudgets.length > 0 || clients.some(({ budgets }) => budgets.length > 0)
 
-/** What the operator should know: models that a client may use by name, and has no budget for that could be kept. */
-export function unpricedNotices(clients: readonly TokenClient[], pricing: Pricing): string[] {
-  return clients
-    .filter(({ budgets }) => isInMoney(budgets))
-    .flatMap(({ id, models = [] }) =>
-      models
-        .filter((model) => !model.includes('*') && pricing.find(model) === undefined)
-        .map(
-          (model) =>
-            `clients.${id}.models: ${model} has no price, so this client, which has a budget, may not use it; add it to the price table`,
-        ),
-    )
+/** What the operator should know: models that a client may use by name and that have no price. */
+export function unpricedNotices(
+  { clients, defaultBudgets }: Pick<Config, 'clients' | 'defaultBudgets'>,
+  pricing: Pricing,
+): string[] {
+  const lists = [defaultBudgets, ...clients.map(({ budgets }) => budgets)]
+  const isUseless = pricing.isEmpty && lists.some(isInMoney)
+  const models = clients.flatMap((client) =>
+    (client.models ?? [])
+      .filter((model) => !model.includes('*') && pricing.find(model) === undefined)
+      .map((model) => unpricedNotice(client, model)),
+  )
+  return isUseless ? [NO_PRICES, ...models] : models
+}
+
+const NO_PRICES =
+  'PRICING_FILE: the price table is empty, so whoever has a budget in money may use no model; add the models'
+
+function unpricedNotice({ id, budgets }: TokenClient, model: string): string {
+  const consequence = isInMoney(budgets)
+    ? 'so this client, which has a budget, may not use it'
+    : 'so what this client uses of it is counted without a cost'
+  return `clients.${id}.models: ${model} has no price, ${consequence}; add it to the price table`
 }

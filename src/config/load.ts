@@ -92,7 +92,7 @@ export function parseConfig(
   notices.push(
     ...misspelt,
     ...weakSecretNotices({ settings: parsed, clientTokens, adminToken, credentials, keySetting }),
-    ...unpricedNotices(clients, pricing),
+    ...unpricedNotices({ clients, defaultBudgets }, pricing),
   )
   const { trustProxy: _, routes: __, credentials: ___, forwardHeaders: ____, ...rest } = parsed
   const resolved = {

@@ -1,10 +1,11 @@
+import { NO_TEXTS, wantAnyText } from './any-text.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createJsonNames, type JsonNames } from './scan/json-names.ts'
 import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
 import { parseJson } from './scan/parse-json.ts'
 import { parseUsage } from './parse-usage.ts'
 import { createTextCount } from './scan/text-count.ts'
-import type { Usage } from './usage.ts'
+import { totalOf, type Usage } from './usage.ts'
 
 /** What the JSON of an answer has told by now. */
 export interface AnswerFacts {
@@ -57,8 +58,12 @@ const BODY_TEXTS: TextNames = {
 }
 
 /** Members that tell something else; the outermost ones only. */
-const EVENT_VALUES: TextNames = { images: ['type', 'size', 'quality'] }
+const EVENT_VALUES: TextNames = {
+  images: ['type', 'size', 'quality'],
+  other: ['message', ...NO_TEXTS],
+}
 const BODY_VALUES: TextNames = {
+  other: ['message', ...NO_TEXTS],
   images: ['size', 'quality', 'data'],
   transcription: ['duration'],
   task: ['code'],
@@ -87,7 +92,7 @@ const bodyNames = namesOf(BODY_TEXTS, BODY_VALUES)
 export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): AnswerReader {
   const text = createTextCount()
   const values = new Map<string, unknown>()
-  const isSummed = isEvents && endpoint === 'images'
+  const add = endpoint === 'other' ? most : isEvents && endpoint === 'images' ? sum : larger
   let usage: Usage | undefined
   /** That of the document which is passing. */
   let pending: Usage | undefined
@@ -95,14 +100,18 @@ export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): Answe
   let images = 0
 
   function want(name: string, depth: number, parent: string): Want {
-    const isTop = depth === 1 || (depth === 2 && parent === 'response')
+    // Anthropic's streams tell their input in the message that they begin with.
+    const isTop = depth === 1 || (depth === 2 && (parent === 'response' || parent === 'message'))
     switch (name) {
       case 'usage':
         return isTop ? WANT.OBJECT : WANT.NOTHING
       case 'error':
         return isTop ? WANT.VALUE : WANT.NOTHING
       case 'response':
-        return WANT.NOTHING
+        return endpoint === 'other' ? WANT.TEXT : WANT.NOTHING
+    }
+    if (endpoint === 'other') return wantAnyText(name, depth)
+    switch (name) {
       case 'data':
         return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
       case 'type':
@@ -119,7 +128,7 @@ export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): Answe
 
   function take(name: string, json: string): void {
     const value = parseJson(json)
-    if (name === 'usage') pending = larger(pending, parseUsage(value))
+    if (name === 'usage') pending = largerOf(pending, parseUsage(value))
     else if (name === 'type') images += String(value).endsWith('.completed') ? 1 : 0
     else if (name !== 'error' || Boolean(value)) values.set(name, value)
   }
@@ -132,13 +141,15 @@ export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): Answe
     coveredTokens = text.tokens()
   }
 
-  const merge = (): Usage | undefined => (isSummed ? sum(usage, pending) : larger(usage, pending))
+  const merge = (): Usage | undefined =>
+    usage === undefined || pending === undefined ? (pending ?? usage) : add(usage, pending)
 
   const countLater = (): number => (pending === undefined ? text.tokens() - coveredTokens : 0)
 
   return {
     reader: {
       names: (isEvents ? eventNames : bodyNames)(endpoint),
+      ...(endpoint === 'other' && { others: WANT.TEXT }),
       text,
       onName: want,
       onValue: take,
@@ -161,25 +172,25 @@ export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): Answe
 }
 
 /** Of two usages, as of a stream that repeats it with every event, the one that tells of more; of equals the later. */
-function larger(former: Usage | undefined, latter: Usage | undefined): Usage | undefined {
-  if (former === undefined || latter === undefined) return latter ?? former
-  return totalOf(latter) >= totalOf(former) ? latter : former
-}
+const larger = (former: Usage, latter: Usage): Usage =>
+  totalOf(latter) >= totalOf(former) ? latter : former
 
-const totalOf = ({ inputTokens, outputTokens, audioMs }: Usage): number =>
-  inputTokens + outputTokens + audioMs
+const largerOf = (former: Usage | undefined, latter: Usage | undefined): Usage | undefined =>
+  former === undefined || latter === undefined ? (latter ?? former) : larger(former, latter)
 
 /** Each image of a stream comes with its own usage. */
-function sum(former: Usage | undefined, latter: Usage | undefined): Usage | undefined {
-  if (former === undefined || latter === undefined) return latter ?? former
-  return {
-    ...latter,
-    inputTokens: former.inputTokens + latter.inputTokens,
-    cachedTokens: former.cachedTokens + latter.cachedTokens,
-    outputTokens: former.outputTokens + latter.outputTokens,
-    reasoningTokens: former.reasoningTokens + latter.reasoningTokens,
-  }
-}
+const sum = (former: Usage, latter: Usage): Usage => join(former, latter, (a, b) => a + b)
+
+/** Of a stream that tells its input at its beginning and its output at its end. */
+const most = (former: Usage, latter: Usage): Usage => join(former, latter, Math.max)
+
+const join = (former: Usage, latter: Usage, of: (a: number, b: number) => number): Usage => ({
+  ...latter,
+  inputTokens: of(former.inputTokens, latter.inputTokens),
+  cachedTokens: of(former.cachedTokens, latter.cachedTokens),
+  outputTokens: of(former.outputTokens, latter.outputTokens),
+  reasoningTokens: of(former.reasoningTokens, latter.reasoningTokens),
+})
 
 const asText = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined

@@ -58,6 +58,8 @@ interface BookkeepingOptions {
   readonly onExhausted: (error: KeystowError) => void
 }
 
+const NOTHING_USED = { ...NO_USAGE, costMicros: 0, isEstimated: false }
+
 export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
   const { ledger, pricing, meter, demand, request } = options
   const { id, clientId, path, caps, startedAt, fields, family } = request
@@ -73,7 +75,6 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
   const nameModel = (): string => fields.model ?? demand.read().formModel ?? ''
 
   function read(isWhole: boolean) {
-    if (!isSent) return { ...NO_USAGE, costMicros: 0, isEstimated: false }
     const reading = meter.read(isWhole)
     const price = pricing.find(nameModel() || family, reading)
     const cost = price && costOf(reading.usage, price)
@@ -85,6 +86,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
     async open() {
       const amounts = reservationAmounts(outlook)
       const named = { id, at, clientId, path, currency, model: nameModel(), caps }
+      // As if it were sent: of a process that dies in this moment nobody knows whether it was.
       const reservation = { ...named, ...amounts, estimate: () => read(false) }
       // What has no cap is granted without a word that could be waited for.
       if (caps.length === 0) await ledger.open(reservation)
@@ -102,7 +104,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
     async settle({ ending, ...facts }) {
       if (isSettled) return
       isSettled = true
-      const used = read(ending === 'completed')
+      const used = isSent ? read(ending === 'completed') : NOTHING_USED
       const named = { id, at, clientId, path, currency, model: nameModel() }
       const entry = { ...facts, ...named, ...used, ending: isSent ? ending : ('refused' as const) }
       options.onEntry(entry)

@@ -34,46 +34,52 @@ export function createBudgetBook(maxTallies?: number): BudgetBook {
 
   const isKnown = ({ counterKey }: Limit): boolean => tallies.isKnown(counterKey)
 
-  function adopt(id: string, limits: readonly Limit[], grantedMicros: number): void {
-    const held = limits.map(({ counterKey }) => tallies.get(counterKey))
-    const made = { limits, tallies: held, grantedMicros }
+  const talliesOf = (limits: readonly Limit[]): Tally[] =>
+    limits.map(({ counterKey }) => tallies.get(counterKey))
+
+  function hold(id: string, made: Hold): void {
     holds.set(id, made)
-    reserveOf(made, grantedMicros, 1)
+    reserveOf(made, made.grantedMicros, 1)
   }
 
   return {
     ...tallies,
-    adopt,
+    adopt(id, limits, grantedMicros) {
+      hold(id, { limits, tallies: talliesOf(limits), grantedMicros })
+    },
     missing(limits) {
       if (limits.every(isKnown)) return NOTHING
       return limits.filter((limit) => !isKnown(limit)).map(({ counterKey }) => counterKey)
     },
     reserve(id, limits, amounts) {
       let grantedMicros = Infinity
-      for (const limit of limits) {
-        const left = leftOf(limit, tallies.get(limit.counterKey))
+      const held = talliesOf(limits)
+      for (const [index, tally] of held.entries()) {
+        const limit = limits[index]
+        if (limit === undefined) break
+        const left = leftOf(limit, tally)
         if (!isEnough(left, needOf(limit, amounts))) return { isGranted: false, refusal: limit }
         if (limit.unit === 'money') grantedMicros = Math.min(grantedMicros, grantOf(left, amounts))
       }
-      adopt(id, limits, grantedMicros)
+      hold(id, { limits, tallies: held, grantedMicros })
       return { isGranted: true, grantedMicros }
     },
     grow(id, wantedMicros) {
-      const hold = holds.get(id)
-      if (hold === undefined) return 0
-      const lefts = hold.limits
+      const held = holds.get(id)
+      if (held === undefined) return 0
+      const lefts = held.limits
         .filter(({ unit }) => unit === 'money')
         .map((limit) => leftOf(limit, tallies.get(limit.counterKey)))
       const grantedMicros = Math.max(Math.min(wantedMicros, ...lefts), 0)
-      hold.grantedMicros += grantedMicros
-      reserveOf(hold, grantedMicros, 0)
+      held.grantedMicros += grantedMicros
+      reserveOf(held, grantedMicros, 0)
       return grantedMicros
     },
     release(id) {
-      const hold = holds.get(id)
-      if (hold === undefined) return
+      const held = holds.get(id)
+      if (held === undefined) return
       holds.delete(id)
-      reserveOf(hold, -hold.grantedMicros, -1)
+      reserveOf(held, -held.grantedMicros, -1)
     },
     charge({ money, requests }, costMicros, count) {
       tallies.add(money, costMicros)

@@ -1,3 +1,4 @@
+import { NO_TEXTS, wantAnyText } from './any-text.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createJsonNames } from './scan/json-names.ts'
 import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
@@ -54,12 +55,14 @@ const TEXTS: Partial<Record<Endpoint, readonly string[]>> = {
   embeddings: ['input'],
   images: ['prompt'],
   speech: ['input'],
+  // And whatever else there is.
+  other: [],
 }
 
 /** Members that a model reads with all that is in them, names too. */
 const DEFINITIONS: ReadonlySet<string> = new Set(['tools', 'functions', 'response_format'])
 
-const IMAGE_TYPES: ReadonlySet<string> = new Set(['image_url', 'input_image'])
+const IMAGE_TYPES: ReadonlySet<string> = new Set(['image_url', 'input_image', 'image'])
 
 const NAMES = createJsonNames([
   ...new Set(Object.values(TEXTS).flat()),
@@ -71,6 +74,7 @@ const NAMES = createJsonNames([
   'size',
   'quality',
 ])
+const OTHER_NAMES = createJsonNames([...new Set([...DEFINITIONS, ...NO_TEXTS, 'detail'])])
 
 /** Measures a JSON body. */
 export function createDemandMeter(endpoint: Endpoint): DemandMeter {
@@ -78,7 +82,8 @@ export function createDemandMeter(endpoint: Endpoint): DemandMeter {
   if (texts === undefined) return { write() {}, read: () => NO_DEMAND }
   const text = createTextCount()
   const values = new Map<string, unknown>()
-  const isTalk = endpoint === 'chat' || endpoint === 'responses'
+  const isOther = endpoint === 'other'
+  const isTalk = isOther || endpoint === 'chat' || endpoint === 'responses'
   let roles = 0
   let instructions = 0
   let imageTokens = 0
@@ -88,6 +93,7 @@ export function createDemandMeter(endpoint: Endpoint): DemandMeter {
     if (name === 'instructions' && depth === 1) instructions++
     if (texts?.includes(name)) return WANT.TEXT
     if (isTalk && DEFINITIONS.has(name) && depth === 1) return WANT.ALL_TEXT
+    if (isOther && name !== 'type') return wantAnyText(name, depth)
     const isRead = isTalk ? name === 'type' || name === 'detail' : depth === 1
     return isRead ? WANT.VALUE : WANT.NOTHING
   }
@@ -100,10 +106,14 @@ export function createDemandMeter(endpoint: Endpoint): DemandMeter {
   }
 
   /** A text for all of the input is one message. */
-  const countMessages = (): number => (isTalk ? Math.max(roles, 1) + instructions : 0)
+  const countMessages = (): number => {
+    if (isOther) return roles
+    return isTalk ? Math.max(roles, 1) + instructions : 0
+  }
 
   const reader: JsonReader = {
-    names: NAMES,
+    names: isOther ? OTHER_NAMES : NAMES,
+    ...(isOther && { others: WANT.TEXT }),
     text,
     onName: want,
     onValue: take,

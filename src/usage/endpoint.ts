@@ -11,7 +11,7 @@ export type Endpoint =
   | 'transcription'
   /** Begins something that is fetched later: Midjourney, Suno and their kin. Billed by the call. */
   | 'task'
-  /** Whatever its answer says it used. */
+  /** Whatever its answer says it used, or else what of text was sent and forwarded. */
   | 'other'
   /** Asks for what was billed before, or for nothing that is billed. */
   | 'free'
@@ -30,6 +30,24 @@ const V1_ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map([
   ['/v1/audio/translations', 'transcription'],
 ])
 
+/** The first endpoints of OpenAI had the model in their path. */
+const ENGINES = /^\/v1\/(?:engines|deployments)\/[^/]+(?=\/)/
+
+/** Videos are tasks under /v1 too. */
+const V1_TASKS = /^\/v1\/videos?(?:\/|$)/
+
+/** Calls that count beforehand what another would use, and the account's own. */
+const V1_FREE = /^\/v1\/(?:messages\/count_tokens|responses\/input_tokens)$|^\/openai\/sk(?:\/|$)/
+
+/** Where other providers answer as a model does, at once: not with a task. */
+const TALKS: readonly (readonly [RegExp, Endpoint])[] = [
+  [/\/chat\/completions$/, 'chat'],
+  [/\/completions$/, 'completions'],
+  [/\/responses$/, 'responses'],
+  [/\/embeddings$/, 'embeddings'],
+  [/\/messages$|:(?:streamGenerateContent|generateContent)$/i, 'other'],
+]
+
 /** Midjourney's calls that begin a task. */
 const MIDJOURNEY_SUBMIT = /\/(?:submit|insight-face)\//
 
@@ -44,7 +62,14 @@ export function findEndpoint(
   if (method !== 'POST') return 'free'
   // Another spelling, which an upstream may take for the same, is no cheaper.
   const plain = plainPath(path)
-  if (family === 'v1') return V1_ENDPOINTS.get(plain) ?? 'other'
-  const isTask = family === 'mj' ? MIDJOURNEY_SUBMIT.test(plain) : !TASK_QUERIES.test(plain)
-  return isTask ? 'task' : 'free'
+  if (family === 'v1') return findV1Endpoint(plain)
+  if (family === 'mj') return MIDJOURNEY_SUBMIT.test(plain) ? 'task' : 'free'
+  const talk = TALKS.find(([pattern]) => pattern.test(plain))
+  return talk?.[1] ?? (TASK_QUERIES.test(plain) ? 'free' : 'task')
+}
+
+function findV1Endpoint(path: string): Endpoint {
+  if (V1_FREE.test(path)) return 'free'
+  if (V1_TASKS.test(path)) return 'task'
+  return V1_ENDPOINTS.get(path.replace(ENGINES, '/v1')) ?? 'other'
 }

@@ -31,10 +31,13 @@ export function createFormDemandMeter(
   // The first delimiter stands at the beginning, without a line end before it.
   let held: Buffer = Buffer.from(CRLF)
 
+  const isText = (name: string): boolean =>
+    endpoint === 'other' ? !READ_FIELDS.has(name) : name === 'prompt'
+
   function takeContent(bytes: Buffer): void {
     if (part === undefined) return
     if (part.isFile) uploadBytes += bytes.length
-    else if (part.name === 'prompt') prompt.readPlain(bytes)
+    else if (isText(part.name)) prompt.readPlain(bytes)
     else if (READ_FIELDS.has(part.name)) {
       // Byte by byte: a piece may end within a character.
       const value = (fields.get(part.name) ?? '') + bytes.toString('latin1')

@@ -40,12 +40,20 @@ const UNBILLED: Reading = Object.freeze({
   imageQuality: undefined,
 })
 
+/** What is no text and no sound: an image, or something of which only its request tells. */
+const OPAQUE_TYPE =
+  /^\s*(?:image|video|font|model)\/|^\s*application\/(?:octet-stream|pdf|(?:x-)?g?zip)/i
+const IMAGE_TYPE = /^\s*image\//i
+const SOUND_TYPE = /^\s*audio\//i
+const ANY_JSON_TYPE = /json/i
+
 const JSON_TYPE = /^\s*(?:application|text)\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i
 
 /** Reads an answer in one of its forms. */
 interface Tap {
   readonly answer: AnswerReader | undefined
   readonly sound: SoundLength | undefined
+  readonly isImage?: boolean
   write(chunk: Buffer): void
 }
 
@@ -68,6 +76,7 @@ export function createMeter({ endpoint, demand }: MeterOptions): Meter {
         demand: demand(),
         facts: tap.answer?.read(),
         soundMs: tap.sound?.readMs(),
+        isImage: tap.isImage === true,
         isWhole,
       })
     },
@@ -75,18 +84,22 @@ export function createMeter({ endpoint, demand }: MeterOptions): Meter {
 }
 
 function createTap(endpoint: Endpoint, { isEventStream, contentType }: AnsweredHead): Tap {
-  const isJson = JSON_TYPE.test(contentType ?? '')
-  if (endpoint === 'speech' && !isEventStream && !isJson) {
-    const sound = createSoundLength(contentType ?? '')
+  const type = contentType ?? ''
+  const isOther = endpoint === 'other'
+  const isJson = JSON_TYPE.test(type) || (isOther && (type === '' || ANY_JSON_TYPE.test(type)))
+  const isSound = isOther ? SOUND_TYPE.test(type) : endpoint === 'speech' && !isJson
+  if (isSound && !isEventStream) {
+    const sound = createSoundLength(type)
     return { answer: undefined, sound, write: (chunk) => sound.write(chunk) }
   }
+  if (isOther && OPAQUE_TYPE.test(type)) return { ...NO_TAP, isImage: IMAGE_TYPE.test(type) }
   const answer = createAnswerReader(endpoint, isEventStream)
   const { reader } = answer
   if (isEventStream) {
     const events = createEventScan(reader)
     return { answer, sound: undefined, write: (chunk) => events.write(chunk) }
   }
-  if (endpoint === 'transcription' && !isJson) {
+  if ((endpoint === 'transcription' || isOther) && !isJson) {
     return { answer, sound: undefined, write: (chunk) => reader.text.readPlain(chunk) }
   }
   const scan = createJsonScan(reader)

@@ -16,7 +16,7 @@ const NO_FIELDS: Fields = {}
 export function parseUsage(value: unknown): Usage | undefined {
   if (!isFields(value)) return undefined
   if (value['type'] === 'duration') return parseDuration(value['seconds'])
-  const input = readTotal(value, 'prompt_tokens', 'input_tokens')
+  const input = withCacheBeside(value, readTotal(value, 'prompt_tokens', 'input_tokens'))
   const output = readTotal(value, 'completion_tokens', 'output_tokens')
   if (input === null || output === null) return undefined
   if (input === undefined && output === undefined) {
@@ -51,9 +51,24 @@ function readTotal(fields: Fields, ...names: readonly string[]): number | null |
   return counts.length === values.length ? Math.max(...counts) : null
 }
 
+/** Anthropic counts what was read from its cache, or written there, beside the input; it is billed as input. */
+function withCacheBeside<Total extends number | null | undefined>(
+  fields: Fields,
+  input: Total,
+): Total | number {
+  if (typeof input !== 'number' || fields['prompt_tokens'] != null) return input
+  const beside = [fields['cache_read_input_tokens'], fields['cache_creation_input_tokens']]
+  return beside.reduce((sum: number, count) => sum + (parseCount(count) ?? 0), input)
+}
+
 function readCached(fields: Fields): number {
   const details = readDetails(fields, 'prompt_tokens_details', 'input_tokens_details')
-  return parseCount(details['cached_tokens']) ?? parseCount(fields['prompt_cache_hit_tokens']) ?? 0
+  const counts = [
+    details['cached_tokens'],
+    fields['prompt_cache_hit_tokens'],
+    fields['cache_read_input_tokens'],
+  ]
+  return counts.map(parseCount).find((count) => count !== undefined) ?? 0
 }
 
 function readReasoning(fields: Fields): number {

@@ -19,6 +19,8 @@ export interface PriceEntry {
 /** Finds the price of a model; undefined when it has none. */
 export interface Pricing {
   readonly currency: Currency
+  /** No model has a price. */
+  readonly isEmpty: boolean
   find(model: string, image?: ImageKind): Price | undefined
   /** The name or the pattern that a model has its price by; never what a client made up. */
   nameOf(model: string): string | undefined
@@ -28,6 +30,9 @@ interface ImageKind {
   readonly imageSize: string | undefined
   readonly imageQuality: string | undefined
 }
+
+const MAX_KEPT_NAMES = 1000
+const MAX_KEPT_CHARS = 100
 
 /**
  * A name that is written out wins over every pattern. Of several patterns the one with the most characters
@@ -42,11 +47,26 @@ export function createPricing(currency: Currency, entries: readonly PriceEntry[]
     .filter(isPattern)
     .toSorted((a, b) => countFixed(b.pattern) - countFixed(a.pattern))
 
-  const entryOf = (model: string): PriceEntry | undefined =>
+  const search = (model: string): PriceEntry | undefined =>
     named.get(model) ?? patterns.find(({ pattern }) => isNameAllowed(model, [pattern]))
+
+  /** What was found before: a request asks three times, and most ask for the same few models. */
+  const found = new Map<string, PriceEntry | undefined>()
+
+  function entryOf(model: string): PriceEntry | undefined {
+    const known = found.get(model)
+    if (known !== undefined || found.has(model)) return known
+    const entry = search(model)
+    // Names come from clients: they may be as many and as long as they like.
+    if (model.length > MAX_KEPT_CHARS) return entry
+    if (found.size >= MAX_KEPT_NAMES) found.clear()
+    found.set(model, entry)
+    return entry
+  }
 
   return {
     currency,
+    isEmpty: entries.length === 0,
     find(model, image) {
       const entry = entryOf(model)
       return entry && withImage(entry, image)

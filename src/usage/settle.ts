@@ -1,7 +1,7 @@
 import type { AnswerFacts } from './answer-facts.ts'
 import type { Demand } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
-import { NO_USAGE, type Usage } from './usage.ts'
+import { NO_USAGE, totalOf, type Usage } from './usage.ts'
 
 /** What a request has used, as far as anybody can tell. */
 export interface Reading {
@@ -23,6 +23,8 @@ export interface Evidence {
   readonly facts: AnswerFacts | undefined
   /** Of a sound that is the answer; undefined when it is none. */
   readonly soundMs: number | undefined
+  /** The answer is an image. */
+  readonly isImage?: boolean
   /** Whether the answer has come to its proper end. */
   readonly isWhole: boolean
 }
@@ -70,7 +72,7 @@ function settleUsage(evidence: Evidence): Settled {
     case 'task':
       return facts?.isTaskRefused ? NOTHING : bill(NO_USAGE, !isWhole)
     default:
-      return bill(facts?.usage ?? NO_USAGE, !isWhole && facts?.usage === undefined)
+      return settleOther(evidence)
   }
 }
 
@@ -99,6 +101,20 @@ function settleTokens({ endpoint, demand, facts }: Evidence): Settled {
     usage.outputTokens === 0 ? textTokens : usage.outputTokens + (facts?.laterTokens ?? 0)
   const isEstimated = inputTokens !== usage.inputTokens || outputTokens !== usage.outputTokens
   return bill({ ...usage, inputTokens, outputTokens }, isEstimated)
+}
+
+/** Of an answer that nobody here knows, a usage is believed; without one it is text, a sound or an image. */
+function settleOther({ demand, facts, soundMs, isImage, isWhole }: Evidence): Settled {
+  const { usage, textTokens = 0, laterTokens = 0 } = facts ?? {}
+  if (usage !== undefined && totalOf(usage) > 0) {
+    const outputTokens = usage.outputTokens + laterTokens
+    const inputTokens = usage.inputTokens || demand.inputTokens
+    const isTold = outputTokens === usage.outputTokens && inputTokens === usage.inputTokens
+    return bill({ ...usage, inputTokens, outputTokens }, !isWhole || !isTold)
+  }
+  const inputTokens = Math.max(1, demand.inputTokens)
+  const made = { images: isImage === true ? 1 : 0, audioMs: soundMs ?? 0 }
+  return bill({ ...NO_USAGE, inputTokens, outputTokens: textTokens, ...made }, true)
 }
 
 function settleImages({ demand, facts, isWhole }: Evidence): Settled {

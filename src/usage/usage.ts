@@ -22,3 +22,7 @@ export const NO_USAGE: Usage = Object.freeze({
   characters: 0,
   audioMs: 0,
 })
+
+/** What tells of more use than another. */
+export const totalOf = ({ inputTokens, outputTokens, audioMs }: Usage): number =>
+  inputTokens + outputTokens + audioMs

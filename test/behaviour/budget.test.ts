@@ -278,20 +278,38 @@ describe.skipIf(redisServer === undefined)('a budget in Redis', () => {
 })
 
 describe('--check', () => {
-  it('names the models of a client with a budget that have no price', async () => {
+  it('names the models that have no price, whether or not their client has a budget', async () => {
     const folder = createFolder()
     const file = join(folder, 'keystow.yaml')
     const tokenHash = hashClientToken('ks-test-bob').toString('hex')
+    const otherHash = hashClientToken('ks-test-eve').toString('hex')
     writeFileSync(
       file,
-      `clients:\n  - { id: bob, tokenHash: '${tokenHash}', budgetPerDay: 1, models: [by-token, unheard-of, 'gpt-*'] }\n`,
+      `clients:\n  - { id: bob, tokenHash: '${tokenHash}', budgetPerDay: 1, models: [by-token, unheard-of, 'gpt-*'] }\n  - { id: eve, tokenHash: '${otherHash}', models: [never-seen, by-token] }\n`,
     )
     const keystow = startProcess({
       args: ['--check'],
       env: { KEYSTOW_CONFIG: file, UPSTREAM_API_KEY: 'hk-test-check', PRICING_FILE: priceFile() },
     })
     expect(await keystow.exited).toBe(0)
-    expect(keystow.stdout()).toContain('clients.bob.models: unheard-of has no price')
+    expect(keystow.stdout()).toMatch(/clients.bob.models: unheard-of has no price.*may not use it/)
+    expect(keystow.stdout()).toMatch(/clients.eve.models: never-seen has no price.*without a cost/)
     expect(keystow.stdout()).not.toContain('by-token has')
+    expect(keystow.stdout()).not.toContain('PRICING_FILE')
+  })
+
+  it('says that an empty price table leaves who has a budget without a model', async () => {
+    const file = join(createFolder(), 'pricing.yaml')
+    writeFileSync(file, 'models: {}\n')
+    const check = (env: Readonly<Record<string, string>>) => {
+      const given = { UPSTREAM_API_KEY: 'hk-test-check', PRICING_FILE: file, ...env }
+      return startProcess({ args: ['--check'], env: given })
+    }
+    const capped = check({ BUDGET_PER_DAY: '1' })
+    expect(await capped.exited).toBe(0)
+    expect(capped.stdout()).toContain('PRICING_FILE: the price table is empty')
+    const counted = check({ QUOTA_PER_DAY: '1' })
+    expect(await counted.exited).toBe(0)
+    expect(counted.stdout()).not.toContain('PRICING_FILE')
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -19,7 +19,7 @@ import {
 } from '../helpers/ledger.ts'
 import { startProcess } from '../helpers/process.ts'
 
-const OWN_FILES = ['ledger.db', 'ledger.lock']
+const OWN_FILES = ['ledger.db', 'ledger.lock', 'ledger.made']
 
 function start(folder: string, notices: LedgerNotice[] = []): LedgerStore {
   const store = createSqliteLedgerStore({
@@ -160,6 +160,29 @@ describe('a damaged database', () => {
     expect(notices).toMatchObject([damageNotice])
     const [aside = ''] = asideIn(folder)
     expect(readFileSync(join(folder, aside), 'utf8')).toContain('this is no database')
+  })
+
+  it.each([
+    ['is emptied', (file: string) => writeFileSync(file, '')],
+    ['is gone', (file: string) => rmSync(file)],
+  ])('that %s is told of, and a new one begun', async (_what, lose) => {
+    const folder = createFolder()
+    const notices: LedgerNotice[] = []
+    const first = start(folder, notices)
+    await spend(first, 7)
+    await first.close()
+    expect(notices).toEqual([])
+    lose(join(folder, 'ledger.db'))
+
+    const store = start(folder, notices)
+    await spend(store, 8)
+    expect(await spentOf(store)).toBe(8)
+    expect(notices).toMatchObject([
+      { level: 'error', message: expect.stringContaining('gone or empty') },
+    ])
+    await store.close()
+    expect(await spentOf(start(folder, notices))).toBe(8)
+    expect(notices).toHaveLength(1)
   })
 
   it('leaves what was spent to the new one, as far as it can be read', async () => {

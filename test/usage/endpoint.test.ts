@@ -8,7 +8,15 @@ describe('an endpoint', () => {
     ['POST', '/v1/completions', 'v1', 'completions'],
     ['POST', '/v1/responses', 'v1', 'responses'],
     ['POST', '/v1/responses/compact', 'v1', 'responses'],
-    ['POST', '/v1/responses/input_tokens', 'v1', 'other'],
+    ['POST', '/v1/responses/input_tokens', 'v1', 'free'],
+    ['POST', '/v1/messages', 'v1', 'other'],
+    ['POST', '/v1/messages/count_tokens', 'v1', 'free'],
+    ['POST', '/v1/rerank', 'v1', 'other'],
+    ['POST', '/v1/engines/x/completions', 'v1', 'completions'],
+    ['POST', '/v1/Engines/x;a/embeddings', 'v1', 'embeddings'],
+    ['POST', '/v1/engines/x/edits', 'v1', 'other'],
+    ['POST', '/v1/videos', 'v1', 'task'],
+    ['POST', '/openai/sk/log', 'v1', 'free'],
     ['POST', '/v1/embeddings', 'v1', 'embeddings'],
     ['POST', '/v1/images/edits', 'v1', 'images'],
     ['POST', '/v1/audio/speech', 'v1', 'speech'],
@@ -30,6 +38,11 @@ describe('an endpoint', () => {
     ['POST', '/luma/generations', 'luma', 'task'],
     ['POST', '/runwayml/v1/image_to_video', 'runway', 'task'],
     ['GET', '/luma/generations/1', 'luma', 'free'],
+    ['POST', '/elsewhere/v1/chat/completions', 'elsewhere', 'chat'],
+    ['POST', '/elsewhere/v1/embeddings', 'elsewhere', 'embeddings'],
+    ['POST', '/claude/v1/messages', 'claude', 'other'],
+    ['POST', '/gemini/v1beta/models/x:streamGenerateContent', 'gemini', 'other'],
+    ['POST', '/kling/v1/images/generations', 'kling', 'task'],
   ])('of %s %s is billed by its kind', (method, path, family, endpoint) => {
     expect(findEndpoint(method, { path, family })).toBe(endpoint)
   })

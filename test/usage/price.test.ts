@@ -171,6 +171,13 @@ describe('a price', () => {
     expect(pricing.find(model)?.perCall).toBe(perCall)
   })
 
+  it('is the same however often, and among however many, it is asked for', () => {
+    for (let index = 0; index < 2500; index++) {
+      expect(pricing.find(`made-up-${index}`)).toEqual(pricing.find('made-up'))
+      expect(pricing.nameOf('gpt-4o')).toBe(pricing.nameOf('gpt-4o'))
+    }
+  })
+
   it('is none where no pattern matches', () => {
     expect(createPricing('CNY', [entry('a', 1)]).find('A')).toBeUndefined()
     expect(createPricing('CNY', [entry('a*', 1)]).find('b')).toBeUndefined()

@@ -6,6 +6,9 @@ import type { LedgerNotice } from '../ledger-store.ts'
 
 const DATABASE_NAME = 'ledger.db'
 
+/** Stands beside a database from its beginning on: where it is and the database is empty, somebody has lost one. */
+const MARK_NAME = 'ledger.made'
+
 /** How long to wait for another process that writes: `npm run reconcile` beside the server. */
 const BUSY_TIMEOUT_MS = 5000
 
@@ -74,12 +77,34 @@ export function openDatabase(
   folder: string | undefined,
   onNotice: (notice: LedgerNotice) => void,
 ): DatabaseSync {
-  if (folder === undefined) return openFile(':memory:')
+  if (folder === undefined) return openFile(':memory:').database
   try {
-    return openFile(databaseFile(folder))
+    return openMarked(folder, onNotice)
   } catch (error) {
     if (!isDamage(error)) throw error
     return replaceDatabase(folder, error, onNotice)
+  }
+}
+
+function openMarked(folder: string, onNotice: (notice: LedgerNotice) => void): DatabaseSync {
+  const { database, isNew } = openFile(databaseFile(folder))
+  const file = join(folder, MARK_NAME)
+  if (isNew && existsSync(file)) {
+    onNotice({
+      level: 'error',
+      message: `the ledger's database ${databaseFile(folder)} is gone or empty, and there was one: a new one is begun, and so are budgets and sums`,
+    })
+  }
+  mark(file)
+  return database
+}
+
+/** On a full disk the next start does. */
+function mark(file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o600))
+  } catch {
+    // The ledger is worth more than its mark.
   }
 }
 
@@ -87,7 +112,7 @@ export function openDatabase(
 export function openExisting(folder: string): DatabaseSync {
   const file = databaseFile(folder)
   if (!existsSync(file)) throw new Error(`there is no ledger in ${folder}`)
-  return openFile(file)
+  return openFile(file).database
 }
 
 /** Puts a damaged database aside, where somebody may still read it, and begins a new one. */
@@ -98,7 +123,7 @@ export function replaceDatabase(
 ): DatabaseSync {
   const file = databaseFile(folder)
   const aside = putAside(file)
-  const database = openFile(file)
+  const { database } = openFile(file)
   const carried = carryOver(database, aside)
   onNotice({
     level: 'error',
@@ -115,7 +140,13 @@ export function isDamage(error: unknown): error is Error {
   return code === 11 || code === 26
 }
 
-function openFile(file: string): DatabaseSync {
+interface Opened {
+  readonly database: DatabaseSync
+  /** It had no tables. */
+  readonly isNew: boolean
+}
+
+function openFile(file: string): Opened {
   // The files that SQLite makes beside it get the mode of the first.
   if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
@@ -134,7 +165,7 @@ function openFile(file: string): DatabaseSync {
         `${file} was made by another version of Keystow (${String(found)}); run that version, or move the file away`,
       )
     }
-    return database
+    return { database, isNew: found === 0 }
   } catch (error) {
     database.close()
     throw error

@@ -28,5 +28,6 @@ export function parseRecord(line: string): JournalRecord | undefined {
 }
 
 function formatRecord(tag: string, entry: LedgerEntry): string {
-  return `["${tag}",${JSON.stringify(entryToCells(entry)).slice(1)}\n`
+  const cells = JSON.stringify(entryToCells(entry, tag))
+  return `${cells}\n`
 }

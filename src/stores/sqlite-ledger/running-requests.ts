@@ -5,7 +5,7 @@ import type { Journal } from './journal.ts'
 import { formatRunning } from './records.ts'
 
 /** What a request has used by now is written down once a round, when it has changed. */
-const STEPS_PER_ROUND = 20
+const STEPS_PER_ROUND = 10
 
 interface RunningRequest {
   readonly reservation: Reservation

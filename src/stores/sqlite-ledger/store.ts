@@ -134,7 +134,7 @@ function createRequests({ pipeline: { journal }, calendar, book, sync, running }
     async settle(entry: LedgerEntry): Promise<void> {
       const opened = running.take(entry.id)
       book.release(entry.id)
-      const stored = toStoredEntry({ ...entry, at: opened?.reservation.at ?? entry.at })
+      const stored = toStoredEntry(entry, opened?.reservation.at)
       // What was opened is in the journal, and its end must follow: there are no more of them than run.
       if (!journal.append(formatSettled(stored), opened !== undefined)) droppedEntries++
       const [costMicros, count] = [stored.costMicros ?? 0, countOf(stored)]

@@ -20,8 +20,9 @@ export type Want = (typeof WANT)[keyof typeof WANT]
 
 /** What of JSON is told, and to whom. */
 export interface JsonReader {
-  /** Members of other names are passed over. */
   readonly names: JsonNames
+  /** What is wanted of members of other names; absent, they are passed over. */
+  readonly others?: Want
   readonly text: TextCount
   /** A member begins: in an object at this depth, 1 for the outermost, that is the value of `parent`. */
   onName(name: string, depth: number, parent: string): Want

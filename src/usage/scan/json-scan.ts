@@ -46,7 +46,7 @@ const IN_TEXT = 2
 const IN_OTHER = 3
 
 export function createJsonScan(reader: JsonReader): JsonScan {
-  const { names, text } = reader
+  const { names, text, others = WANT.NOTHING } = reader
   /** By depth: whether it is a list, what is wanted of its elements, and whose value it is. */
   const lists = new Uint8Array(MAX_DEPTH + 1)
   const wants = new Uint8Array(MAX_DEPTH + 1)
@@ -175,8 +175,8 @@ export function createJsonScan(reader: JsonReader): JsonScan {
 
   function endName(found: string): void {
     name = found
-    const isTold = found !== '' && depth > 0
-    want = isTold ? reader.onName(found, depth, parents[depth] ?? '') : WANT.NOTHING
+    if (depth === 0) want = WANT.NOTHING
+    else want = found === '' ? others : reader.onName(found, depth, parents[depth] ?? '')
   }
 
   function readOutside(chunk: Buffer, from: number, to: number): number {

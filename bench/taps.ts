@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+
+import { createEgressScanner, type EgressScanner } from '../src/proxy/egress-scan.ts'
+import { findStreamForm } from '../src/proxy/stream-form.ts'
+import { createStreamProgress } from '../src/proxy/stream-progress.ts'
+import { createSecret } from '../src/secret.ts'
+import { createDemandMeter } from '../src/usage/demand.ts'
+import { createMeter } from '../src/usage/meter.ts'
+import { costOf } from '../src/usage/price.ts'
+import { createUsageFrameFilter } from '../src/usage/usage-frame.ts'
+import { measureLedger, RATE_PER_SECOND } from './ledger.ts'
+import { type LoopPlan, measureCall } from './loop.ts'
+import { busyShare } from './rig/machine.ts'
+
+/** What passes an event or a request on top of forwarding it, in microseconds of processor time. */
+export interface TapFigures {
+  readonly meter: number
+  readonly scan: number
+  /** Of the usage frame that nobody asked for; events only. */
+  readonly filter: number
+  /** How far the stream has come; events only. */
+  readonly progress: number
+  /** In one loop, one after the other, as they pass. */
+  readonly together: number
+}
+
+const WORDS = ['The', ' model', ' says', ' one', ' word', ' after', ' another', ',']
+
+const event = (word: string): Buffer =>
+  Buffer.from(
+    `data: {"id":"chatcmpl-0123456789abcdef01234567","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"content":"${word}"},"logprobs":null,"finish_reason":null}]}\n\n`,
+  )
+
+const EVENTS = WORDS.map(event)
+
+const BODY = Buffer.from(
+  JSON.stringify({
+    model: 'gpt-4o-mini',
+    messages: [
+      { role: 'system', content: 'You are a helpful assistant. '.repeat(10) },
+      { role: 'user', content: 'Sum up what stands above, and give an example. '.repeat(10) },
+    ],
+  }),
+)
+const ANSWER = Buffer.from(
+  JSON.stringify({
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'Some words. '.repeat(40) } }],
+    usage: { prompt_tokens: 10, completion_tokens: 20, total_tokens: 30 },
+  }),
+)
+
+const PRICE = {
+  inputPerMillion: 150_000,
+  cachedInputPerMillion: 75_000,
+  outputPerMillion: 600_000,
+  charactersPerMillion: 0,
+  perImage: 0,
+  perSecond: 0,
+  perCall: 0,
+}
+
+const createScanner = (): EgressScanner =>
+  createEgressScanner([createSecret(`hk-${randomBytes(24).toString('hex')}`)])
+
+/** An event of a chat, of one word. */
+export function measureEvent(plan?: LoopPlan): TapFigures {
+  const form = findStreamForm('/v1/chat/completions')
+  if (form === undefined) throw new Error('chat has no form')
+  const meter = createMeter({ endpoint: 'chat', demand: createDemandMeter('chat').read })
+  meter.begin({ status: 200, isEventStream: true, contentType: 'text/event-stream' })
+  const scan = createScanner().startBody({ isFixedLength: false })
+  const filter = createUsageFrameFilter()
+  const progress = createStreamProgress(form)
+  const each = (pass: (chunk: Buffer) => void): number =>
+    measureCall(() => EVENTS.forEach(pass), plan) / EVENTS.length
+  return {
+    meter: each((chunk) => meter.write(chunk)),
+    scan: each((chunk) => void scan.write(chunk)),
+    filter: each((chunk) => void filter.write(chunk)),
+    progress: each((chunk) => progress.write(chunk)),
+    together: each((chunk) => {
+      const bytes = scan.write(chunk)
+      meter.write(bytes)
+      progress.write(filter.write(bytes))
+    }),
+  }
+}
+
+/** A chat that does not stream: what is asked for, the answer, its usage and its price. */
+export function measureRequest(plan?: LoopPlan): TapFigures {
+  const scanner = createScanner()
+  function meterOne(): void {
+    const demand = createDemandMeter('chat')
+    demand.write(BODY)
+    const meter = createMeter({ endpoint: 'chat', demand: demand.read })
+    meter.begin({ status: 200, isEventStream: false, contentType: 'application/json' })
+    meter.write(ANSWER)
+    costOf(meter.read(true).usage, PRICE)
+  }
+  function scanOne(): void {
+    const scan = scanner.startBody({ isFixedLength: true })
+    scan.write(ANSWER)
+    scan.end()
+  }
+  return {
+    meter: measureCall(meterOne, plan),
+    scan: measureCall(scanOne, plan),
+    filter: 0,
+    progress: 0,
+    together: measureCall(() => {
+      meterOne()
+      scanOne()
+    }, plan),
+  }
+}
+
+/** `npm run bench -- taps`: meter, scan and ledger together, on top of forwarding. */
+export async function runTaps(): Promise<string> {
+  const busyBefore = await busyShare()
+  const perEvent = measureEvent()
+  const perRequest = measureRequest()
+  const ledger = await measureLedger()
+  const us = (figure: number): string => `${figure.toFixed(2)} µs`
+  const [eventBytes] = EVENTS.map(({ length }) => length)
+  return [
+    `| processor time on top of forwarding | an event of ${eventBytes} bytes | a request of ${BODY.length} + ${ANSWER.length} bytes |`,
+    '|---|---:|---:|',
+    `| Meter | ${us(perEvent.meter)} | ${us(perRequest.meter)} |`,
+    `| Scan for the key | ${us(perEvent.scan)} | ${us(perRequest.scan)} |`,
+    `| Filter of the usage frame | ${us(perEvent.filter)} | – |`,
+    `| Progress of the stream | ${us(perEvent.progress)} | – |`,
+    `| Ledger, on the event loop, at ${RATE_PER_SECOND.toLocaleString('en-US')} entries a second | – | ${us(ledger.cpuUs)} |`,
+    `| Together | ${us(perEvent.together)} | ${us(perRequest.together + ledger.cpuUs)} |`,
+    '',
+    `Event loop delay at ${RATE_PER_SECOND.toLocaleString('en-US')} entries a second: p99 ${ledger.p99Ms.toFixed(2)} ms (without the ledger: ${ledger.p99WithoutMs.toFixed(2)} ms). Others used ${(100 * busyBefore).toFixed(0)} % of the processor when it began.`,
+  ].join('\n')
+}
