@@ -16,14 +16,17 @@ interface EventGateOptions {
   readonly mayGoOn: () => boolean
 }
 
-/** An event that is longer is asked about before its end: who never ends one would never be asked about. */
-const MAX_UNASKED_BYTES = 16 * 1024
+/**
+ * An event that is longer is asked about before its end: who never ends one would never be asked about. What of it
+ * has come is charged, also where its client gets none of it, so that it must not be much.
+ */
+const MAX_UNASKED_BYTES = 1024
 
 const LF = 0x0a
 const CR = 0x0d
 
 export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate {
-  const findEnd = createEndFinder()
+  const ends = createEndFinder()
   let held: Buffer | undefined
   let onEnd: (() => void) | undefined
   /** Of the event that has not ended, and of which nobody was asked. */
@@ -31,10 +34,12 @@ export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate 
 
   function passEvents(bytes: Buffer): boolean {
     let isOpen = true
+    ends.begin()
     for (let from = 0; from < bytes.length;) {
-      const end = findEnd(bytes, from)
-      const to = end === -1 ? bytes.length : end
-      isOpen = pass(bytes.subarray(from, to)) && isOpen
+      const limit = Math.min(bytes.length, from + MAX_UNASKED_BYTES - unasked)
+      const end = ends.find(bytes, from, limit)
+      const to = end === -1 ? limit : end
+      if (to > from) isOpen = pass(bytes.subarray(from, to)) && isOpen
       unasked += to - from
       from = to
       if (end === -1 && unasked < MAX_UNASKED_BYTES) continue
@@ -66,23 +71,60 @@ export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate 
   }
 }
 
-/** Finds the byte behind the empty line that ends an event; -1 when it has not come. Chunks are cut anywhere. */
-function createEndFinder(): (bytes: Buffer, from: number) => number {
+interface EndFinder {
+  /** Other bytes follow. */
+  begin(): void
+  /** The index behind the empty line that ends an event, if one does between two indices; -1 when none does. */
+  find(bytes: Buffer, from: number, limit: number): number
+}
+
+/**
+ * Lines end with LF, CR or both (WHATWG HTML, section 9.2.6), and chunks are cut anywhere. Whether a line feed belongs
+ * to the carriage return before it is known with the next byte: until then the event has not ended.
+ */
+function createEndFinder(): EndFinder {
+  /** Where the next of each is, as far as it has been looked for: the bytes are looked through once. */
+  let lf = -1
+  let cr = -1
   let isLineStart = true
-  return function findEnd(bytes, from) {
-    for (let at = from; at < bytes.length;) {
-      if (isLineStart) {
-        if (bytes[at] === LF) return at + 1
-        if (bytes[at] === CR) {
-          at++
-          continue
-        }
+  let isAfterCr = false
+  let isEnding = false
+
+  function findLineEnd(bytes: Buffer, from: number): number {
+    if (lf < from) lf = orNever(bytes.indexOf(LF, from))
+    if (cr < from) cr = orNever(bytes.indexOf(CR, from))
+    return Math.min(lf, cr)
+  }
+
+  /** Behind a carriage return: the index behind its line feed, if that is the next byte. */
+  function skipLineFeed(bytes: Buffer, from: number): number {
+    isAfterCr = false
+    return bytes[from] === LF ? from + 1 : from
+  }
+
+  return {
+    begin() {
+      lf = -1
+      cr = -1
+    },
+    find(bytes, from, limit) {
+      let at = isAfterCr ? skipLineFeed(bytes, from) : from
+      while (!isEnding && at < limit) {
+        const lineEnd = findLineEnd(bytes, at)
+        const isEmpty = isLineStart && lineEnd === at
+        isLineStart = lineEnd < limit
+        if (!isLineStart) return -1
+        at = lineEnd + 1
+        isEnding = isEmpty
+        isAfterCr = lineEnd === cr
+        if (isAfterCr && at === limit) return -1
+        if (isAfterCr) at = skipLineFeed(bytes, at)
       }
-      const lineEnd = bytes.indexOf(LF, at)
-      isLineStart = lineEnd !== -1
-      if (!isLineStart) return -1
-      at = lineEnd + 1
-    }
-    return -1
+      if (!isEnding) return -1
+      isEnding = false
+      return at
+    },
   }
 }
+
+const orNever = (index: number): number => (index === -1 ? Infinity : index)

@@ -61,13 +61,15 @@ async function writeInPieces(response: ServerResponse, text: string, bytes: numb
   response.end()
 }
 
-async function askFor(family: Family, { cap, words, bytes, usage = '' }: Plan) {
+async function askFor(family: Family, { cap, words, bytes, usage = '', lineEnd = '\n' }: Plan) {
   const text =
     family.delta.repeat(words) +
     family.end +
     usage +
     (family.isErrorNamed ? '' : 'data: [DONE]\n\n')
-  const upstream = await startUpstream((_, response) => writeInPieces(response, text, bytes))
+  const upstream = await startUpstream((_, response) =>
+    writeInPieces(response, text.replaceAll('\n', lineEnd), bytes),
+  )
   const gateway = await startGateway({
     upstream: upstream.origin,
     env: { BUDGET_PER_DAY: micros(cap), PRICING_FILE: priceFile() },
@@ -91,6 +93,7 @@ interface Plan {
   /** Of each piece that the upstream writes. */
   readonly bytes: number
   readonly usage?: string
+  readonly lineEnd?: string
 }
 
 describe.each(FAMILIES)('a stream of $path that spends its budget', (family) => {
@@ -110,6 +113,18 @@ describe.each(FAMILIES)('a stream of $path that spends its budget', (family) => 
     await upstream.received[0]?.closed
   })
 
+  it('is cut so where lines end with CR alone', async () => {
+    const { events, entry } = await askFor(family, {
+      cap: 500,
+      words: 5000,
+      bytes: 97,
+      lineEnd: '\r',
+    })
+    expect(JSON.stringify(events)).toContain('budget_exceeded')
+    expect(entry?.costMicros).toBeGreaterThan(500)
+    expect(entry?.costMicros).toBeLessThanOrEqual(503)
+  })
+
   it('is whole when the model finishes with the last of it', async () => {
     // 300 words are 375 tokens by their characters; the upstream counts more than there is.
     const usage = family.isErrorNamed ? '' : event({ choices: [], usage: USAGE })
@@ -122,3 +137,19 @@ describe.each(FAMILIES)('a stream of $path that spends its budget', (family) => 
 })
 
 const USAGE = { prompt_tokens: 1, completion_tokens: 600, total_tokens: 601 }
+
+describe('an event that never ends', () => {
+  it('is cut when it has spent the budget, whoever gets to see it', async () => {
+    const [family] = FAMILIES
+    if (family === undefined) throw new Error('no family')
+    const delta = `data: {"choices":[{"index":0,"delta":{"content":"${'abcd'.repeat(40_000)}`
+    const endless = { ...family, delta }
+    const { events, entry } = await askFor(endless, { cap: 500, words: 1, bytes: 2048 })
+    expect(events.map(({ data }) => data)).toEqual([
+      expect.stringContaining('"code":"budget_exceeded"'),
+      '[DONE]',
+    ])
+    // No more than 1 KiB of it.
+    expect(entry?.costMicros).toBeLessThanOrEqual(500 + 256)
+  })
+})

@@ -13,7 +13,7 @@ export async function* readSse(response: Response): AsyncGenerator<SseEvent> {
   let rest = ''
   for await (const chunk of response.body) {
     rest += decoder.decode(chunk, { stream: true })
-    const blocks = rest.split(/\r?\n\r?\n/)
+    const blocks = rest.split(/\r\n\r\n|\n\n|\r\r/)
     rest = blocks.pop() ?? ''
     const at = performance.now()
     for (const block of blocks) {
@@ -31,7 +31,7 @@ export async function collectSse(response: Response): Promise<SseEvent[]> {
 }
 
 function parseBlock(block: string, at: number): SseEvent | undefined {
-  const lines = block.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith(':'))
+  const lines = block.split(/\r\n|[\r\n]/).filter((line) => line !== '' && !line.startsWith(':'))
   if (lines.length === 0) return undefined
   const field = (name: string): string[] =>
     lines

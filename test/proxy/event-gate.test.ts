@@ -70,12 +70,46 @@ describe('an event gate', () => {
     expect(passed.join('')).toBe(EVENTS)
   })
 
-  it('asks about an event that does not end', () => {
-    const { gate, state } = start(Infinity)
+  it.each([100, 1024, 65_536])('asks about an event that does not end, in pieces of %i', (size) => {
+    const { gate, passed, state } = start(Infinity)
     let asked = 0
     state.mayGoOn = () => ++asked < 4
-    for (let i = 0; i < 100; i++) gate.write(Buffer.from('x'.repeat(1024)))
+    for (let i = 0; i < 100; i++) gate.write(Buffer.from('x'.repeat(size)))
     expect(gate.isHeld()).toBe(true)
     expect(asked).toBe(4)
+    expect(passed.join('')).toHaveLength(4096)
+  })
+
+  // Legal line ends of the standard: whoever ends lines with CR alone was asked about once in many events.
+  describe.each([
+    ['LF', '\n'],
+    ['CR', '\r'],
+    ['CRLF', '\r\n'],
+  ])('with lines that end with %s', (_name, lineEnd) => {
+    const event = (n: number): string => `event: x${lineEnd}data: ${n}${lineEnd}${lineEnd}`
+
+    it.each([1, 2, 3, 7, 1000])('holds back what follows an event, in pieces of %i', (size) => {
+      const { gate, passed, state } = start(Infinity)
+      let asked = 0
+      state.mayGoOn = () => ++asked < 3
+      const bytes = Buffer.from([1, 2, 3, 4, 5].map(event).join(''))
+      for (let at = 0; at < bytes.length; at += size) gate.write(bytes.subarray(at, at + size))
+      expect(passed.join('')).toBe([1, 2, 3].map(event).join(''))
+      let hasEnded = false
+      gate.end(() => (hasEnded = true))
+      state.mayGoOn = () => true
+      gate.resume()
+      expect(passed.join('')).toBe(bytes.toString())
+      expect(hasEnded).toBe(true)
+    })
+
+    it('asks once for each event', () => {
+      const { gate, state } = start(Infinity)
+      let asked = 0
+      state.mayGoOn = () => ++asked > 0
+      for (const n of [1, 2, 3]) gate.write(Buffer.from(event(n)))
+      gate.write(Buffer.from(': '))
+      expect(asked).toBe(3)
+    })
   })
 })

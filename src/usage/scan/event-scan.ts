@@ -13,10 +13,7 @@ const CR = 0x0d
 const FIELD = Buffer.from('data:')
 const OTHER_FIELD = -1
 
-/**
- * Events are JSON, and a stream that fails to end one is read on with the next. A carriage return alone ends a
- * line for the standard and is white space here, which comes to the same for JSON.
- */
+/** Events are JSON, and a stream that fails to end one is read on with the next. */
 export function createEventScan(reader: JsonReader): EventScan {
   const shape = createSameShape(reader)
   const scan = createJsonScan(shape.reader)
@@ -24,6 +21,17 @@ export function createEventScan(reader: JsonReader): EventScan {
   let matched = 0
   /** The event has had a line of data: what follows goes on in the same document. */
   let hasData = false
+  /** A line feed that comes next belongs to the line end before it. */
+  let isAfterCr = false
+  /** Where the chunk's next carriage return is, as far as it has been looked for: few streams have any. */
+  let cr = -1
+
+  /** The line feed of a line that has one, even behind a carriage return; the chunk's length when the line goes on. */
+  function findLineEnd(chunk: Buffer, from: number): number {
+    const lf = orEnd(chunk.indexOf(LF, from), chunk)
+    if (cr < from) cr = orEnd(chunk.indexOf(CR, from), chunk)
+    return lf < cr || (lf === cr + 1 && lf < chunk.length) ? lf : cr
+  }
 
   /** Reads what of a line is here; returns the index behind it. */
   function readLine(chunk: Buffer, from: number): number {
@@ -33,10 +41,10 @@ export function createEventScan(reader: JsonReader): EventScan {
       matched = chunk[at] === FIELD[matched] ? matched + 1 : OTHER_FIELD
       at++
     }
-    const found = matched === OTHER_FIELD && chunk[at - 1] === LF ? at - 1 : chunk.indexOf(LF, at)
-    const end = found === -1 ? chunk.length : found
+    const isOver = matched === OTHER_FIELD && isLineEnd(chunk[at - 1])
+    const end = isOver ? at - 1 : findLineEnd(chunk, at)
     if (matched === FIELD.length) scan.write(chunk, at, end)
-    if (found === -1) return end
+    if (end === chunk.length) return end
     if (matched === FIELD.length) {
       if (!hasData && at === from + FIELD.length) shape.learn(chunk, from, end + 1)
       hasData = true
@@ -47,19 +55,28 @@ export function createEventScan(reader: JsonReader): EventScan {
   return {
     write(chunk) {
       let at = 0
+      cr = -1
       while (at < chunk.length) {
         const byte = chunk[at]
-        if (matched === 0 && (byte === LF || byte === CR)) {
-          scan.reset()
-          hasData = false
+        if (matched === 0 && isLineEnd(byte)) {
+          if (!isAfterCr || byte === CR) {
+            scan.reset()
+            hasData = false
+          }
+          isAfterCr = byte === CR
           at++
           continue
         }
         const end = matched === 0 && !hasData ? shape.read(chunk, at) : -1
         if (end !== -1) hasData = true
         at = end === -1 ? readLine(chunk, at) : end
-        if (chunk[at - 1] === LF) matched = 0
+        isAfterCr = chunk[at - 1] === CR
+        if (isLineEnd(chunk[at - 1])) matched = 0
       }
     },
   }
 }
+
+const isLineEnd = (byte: number | undefined): boolean => byte === LF || byte === CR
+
+const orEnd = (index: number, { length }: Buffer): number => (index === -1 ? length : index)

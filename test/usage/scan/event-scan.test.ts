@@ -52,6 +52,18 @@ describe('the event scan', () => {
     ['carriage returns', delta('你').replaceAll('\n', '\r\n') + delta('你'), 2, []],
     ['nothing but carriage returns', (delta('你') + delta('你')).replaceAll('\n', '\r'), 2, []],
     [
+      'carriage returns alone behind other fields',
+      `: x\nevent: y\n${delta('你')}`.replaceAll('\n', '\r').repeat(2),
+      2,
+      [],
+    ],
+    [
+      'data over several lines with carriage returns',
+      'data: {"content":\r\ndata: "你"}\r\n\r\ndata: {"content":\rdata: "你"}\r\r',
+      2,
+      [],
+    ],
+    [
       'comments and other fields',
       `: "content":"你"\nid: {"content":"你"}\nevent: x\n${delta('你')}`,
       1,
