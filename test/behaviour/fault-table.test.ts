@@ -108,8 +108,8 @@ const EACH = ROWS.flatMap(([model, stream, json = stream]) => [
 
 const ENV = {
   CONCURRENCY_LIMIT: '1',
-  UPSTREAM_FIRST_BYTE_TIMEOUT_MS: '1000',
-  UPSTREAM_IDLE_TIMEOUT_MS: '1000',
+  UPSTREAM_FIRST_BYTE_TIMEOUT_MS: '2500',
+  UPSTREAM_IDLE_TIMEOUT_MS: '2500',
 }
 
 const bodyOf = (model: string, kind: string): string =>
