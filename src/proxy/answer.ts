@@ -8,6 +8,7 @@ import { createEventGate } from './event-gate.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
 import { startSilenceClock } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
+import { toUpstreamError } from './upstream-error.ts'
 import type { StreamFilter } from '../usage/usage-frame.ts'
 
 /** An upstream's body on its way to the client: decoded where it was compressed, scanned, written. */
@@ -85,7 +86,7 @@ export function startAnswer(options: AnswerOptions): Answer {
     try {
       run()
     } catch (cause) {
-      options.onBroken(new KeystowError('internalError', { cause }))
+      options.onBroken(toUpstreamError(cause))
     }
   }
 

@@ -38,7 +38,10 @@ const MAX_COOL_DOWN_MS = 300_000
 /** What an upstream asks for is honoured up to here, so that no header takes a credential away for good. */
 const MAX_RETRY_AFTER_MS = 3_600_000
 
-/** Model names come from clients: past this many, the one that was refused longest ago is forgotten. */
+/**
+ * Model names come from clients: past this many, the one whose rest ends first is forgotten, so that no number of
+ * invented names ends a long one.
+ */
 const MAX_MODELS = 256
 
 /** Longer names are no model's, and share what they have in common. */
@@ -59,8 +62,7 @@ export function createCoolDowns(): CoolDowns {
     // A copy: the name may be a slice that would keep a whole request body alive.
     const name = Buffer.from(model.slice(0, MAX_MODEL_LENGTH)).toString()
     byModel.delete(name)
-    const [oldest] = byModel.keys()
-    if (oldest !== undefined && byModel.size >= MAX_MODELS) byModel.delete(oldest)
+    if (byModel.size >= MAX_MODELS) byModel.delete(firstToEnd(byModel))
     byModel.set(name, coolDown)
   }
 
@@ -93,6 +95,17 @@ export function createCoolDowns(): CoolDowns {
     },
     list: () => [...byModel].map(([model, coolDown]) => ({ model, ...coolDown })),
   }
+}
+
+function firstToEnd(byModel: ReadonlyMap<string, CoolDown>): string {
+  let first = ''
+  let until = Infinity
+  for (const [model, coolDown] of byModel) {
+    if (coolDown.until >= until) continue
+    first = model
+    until = coolDown.until
+  }
+  return first
 }
 
 function nextCoolDown(before: CoolDown | undefined, refusal: Refusal, now: number): CoolDown {

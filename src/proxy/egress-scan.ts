@@ -1,3 +1,4 @@
+import { KeystowError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import { createFormMatcher, type Finding, type Match } from './form-matcher.ts'
 import { createGlance } from './glance.ts'
@@ -12,12 +13,23 @@ const EVENT_END = '\n\n'
 /** More than this is not held back, whatever an upstream strings together. */
 const MAX_HELD_BYTES = 16 * 1024
 
+/**
+ * What is held back is read again with each chunk: so often for each byte that came, and no more. Beginnings of a
+ * credential in absurd spellings, a byte at a time, would cost everybody's time.
+ */
+const MAX_REREADING = 64
+/** Below this it costs nobody anything. */
+const REREADING_FREE_BYTES = 4 * 1024 * 1024
+
 const NO_BYTES = Buffer.alloc(0)
 const NO_MATCHES: readonly Match[] = []
 
 /** Searches one body, piece by piece. */
 export interface BodyScan {
-  /** What of these bytes and those held back before may pass; the rest could be the beginning of a secret. */
+  /**
+   * What of these bytes and those held back before may pass; the rest could be the beginning of a secret. Throws a
+   * `KeystowError` when nothing but beginnings comes, in small pieces.
+   */
   write(chunk: Buffer): Buffer
   /** What was still held back. */
   end(): Buffer
@@ -84,6 +96,8 @@ export function createEgressScanner(credentials: readonly Secret[]): EgressScann
 function startBody(find: Find, isFixedLength: boolean): BodyScan {
   let held = NO_BYTES
   let hits = 0
+  let received = 0
+  let reread = 0
 
   function pass(bytes: Buffer, isLast: boolean): Buffer {
     const found = find(bytes, isLast)
@@ -96,9 +110,22 @@ function startBody(find: Find, isFixedLength: boolean): BodyScan {
     return redact(passing, matches, isFixedLength)
   }
 
+  /** The chunk behind what was held back. */
+  function join(chunk: Buffer): Buffer {
+    reread += held.length
+    if (reread > REREADING_FREE_BYTES && reread > received * MAX_REREADING) {
+      const cause = new Error('the answer is one beginning of a credential after another')
+      throw new KeystowError('upstreamUnavailable', { cause })
+    }
+    return Buffer.concat([held, chunk])
+  }
+
   return {
     hits: () => hits,
-    write: (chunk) => pass(held.length === 0 ? chunk : Buffer.concat([held, chunk]), false),
+    write(chunk) {
+      received += chunk.length
+      return pass(held.length === 0 ? chunk : join(chunk), false)
+    },
     end: () => pass(held, true),
   }
 }

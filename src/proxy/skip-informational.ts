@@ -33,9 +33,10 @@ export function skipInformational(socket: Socket, statusLineLimitBytes: number):
   let pending: Buffer | undefined
 
   function strip(chunk: Buffer): Buffer | null {
+    if (statusLineBytes > 0) return measure(chunk)
     let bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
     pending = undefined
-    while (statusLineBytes === 0 && isInformational(bytes)) {
+    while (isInformational(bytes)) {
       const end = bytes.indexOf(HEAD_END)
       if (end === -1 && bytes.length <= MAX_HEAD_BYTES) {
         pending = bytes

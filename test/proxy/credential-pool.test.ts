@@ -230,6 +230,13 @@ describe('the table of rests', () => {
     expect(models?.at(-1)).toBe('model-999')
   })
 
+  it('keeps a long rest, however many models are invented', () => {
+    const { use, useMany } = createPool()
+    use(429, MODEL, 600_000)
+    for (let i = 0; i < 1000; i++) use(429, `model-${i}`)
+    expect(new Set(useMany(4)).size).toBe(1)
+  })
+
   it('keeps no more than a bounded part of a name', () => {
     const { pool, use, useMany } = createPool()
     const long = 'x'.repeat(1_000_000)
