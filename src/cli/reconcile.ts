@@ -44,6 +44,7 @@ try {
     ledger,
     calls: readAllLogs(account),
     isOwnPath: (path) => account.isOwnPath(path),
+    modelOf: (path) => account.modelOf(path),
     pricing: config.pricing,
     calendar,
     from,

@@ -12,6 +12,13 @@ export const ACCOUNT = {
 } as const
 
 const MICRO_FEN_PER_TOKEN = 1_500
+/** Of what is made of no tokens. */
+const FEN_PER_TASK = 5
+const NO_TOKENS = { inputTokens: 0, outputTokens: 0 }
+
+/** Speech is billed by its characters, and whisper by the second. */
+const isByTokens = ({ model, characters, audioSeconds }: BillEntry): boolean =>
+  characters === 0 && (audioSeconds === 0 || model !== 'whisper-1')
 
 /** GET /v1/dashboard/billing/usage */
 export function answerAccountUsage(): Answer {
@@ -50,14 +57,16 @@ export function createCallLog(bill: Bill): (request: DemoRequest) => Answer {
 }
 
 function describeCall(entry: BillEntry, index: number) {
-  const tokens = entry.inputTokens + entry.outputTokens
+  const { inputTokens, outputTokens } = isByTokens(entry) ? entry : NO_TOKENS
+  const tokens = inputTokens + outputTokens
+  const fen = tokens === 0 ? FEN_PER_TASK : Math.ceil((tokens * MICRO_FEN_PER_TOKEN) / 1_000_000)
   return {
     id: String(index + 1),
     user_id: '9',
     ctime: String(Math.floor(entry.createdAtMs / 1000)),
-    prompt_tokens: String(entry.inputTokens),
-    completion_tokens: String(entry.outputTokens),
-    fen: String(Math.ceil((tokens * MICRO_FEN_PER_TOKEN) / 1_000_000)),
+    prompt_tokens: String(inputTokens),
+    completion_tokens: String(outputTokens),
+    fen: String(fen),
     model: entry.model,
     yufen: String(ACCOUNT.balanceFen),
     reqid: entry.requestId,

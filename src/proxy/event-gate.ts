@@ -110,13 +110,14 @@ function createEndFinder(): EndFinder {
     find(bytes, from, limit) {
       let at = isAfterCr ? skipLineFeed(bytes, from) : from
       while (!isEnding && at < limit) {
-        const lineEnd = findLineEnd(bytes, at)
-        const isEmpty = isLineStart && lineEnd === at
+        const byte = bytes[at]
+        const isEmpty = isLineStart && (byte === LF || byte === CR)
+        const lineEnd = isEmpty ? at : findLineEnd(bytes, at)
         isLineStart = lineEnd < limit
         if (!isLineStart) return -1
         at = lineEnd + 1
         isEnding = isEmpty
-        isAfterCr = lineEnd === cr
+        isAfterCr = bytes[lineEnd] === CR
         if (isAfterCr && at === limit) return -1
         if (isAfterCr) at = skipLineFeed(bytes, at)
       }
@@ -127,4 +128,7 @@ function createEndFinder(): EndFinder {
   }
 }
 
-const orNever = (index: number): number => (index === -1 ? Infinity : index)
+/** Behind every byte of a chunk. */
+const NEVER = 0x7fff_ffff
+
+const orNever = (index: number): number => (index === -1 ? NEVER : index)

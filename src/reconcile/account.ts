@@ -6,6 +6,10 @@ import type { Secret } from '../secret.ts'
 const PROVIDER_API = 'https://api.openai-hk.com'
 const PROVIDER_ACCOUNT = 'https://www.openai-hk.com'
 
+const MIDJOURNEY_FAMILY = 'mj'
+/** Its tasks name no model; the log of calls does. */
+const MIDJOURNEY_MODEL = 'midjourney'
+
 /** Whose log of calls is read, and what of the ledger is in it. */
 export interface Account {
   readonly origin: string
@@ -13,6 +17,8 @@ export interface Account {
   readonly credentials: readonly Secret[]
   /** Whether calls to a path went to this account's provider. */
   isOwnPath(path: string): boolean
+  /** What this account's provider calls the model of a request that named none. */
+  modelOf(path: string): string
 }
 
 /**
@@ -33,7 +39,15 @@ export function findAccount({
   return {
     origin,
     credentials: [...new Set(weighted.map(({ credential }) => credential))],
-    isOwnPath: (path) =>
-      !foreign.some(({ prefixes }) => prefixes.some((prefix) => isPathWithin(path, prefix))),
+    isOwnPath: (path) => !foreign.some((family) => isWithin(path, family)),
+    modelOf(path) {
+      const family = own.find(({ name }) => name === MIDJOURNEY_FAMILY)
+      return family !== undefined && isWithin(path, family) ? MIDJOURNEY_MODEL : ''
+    },
   }
 }
+
+const isWithin = (
+  path: string,
+  { prefixes }: Pick<Config['families'][number], 'prefixes'>,
+): boolean => prefixes.some((prefix) => isPathWithin(path, prefix))

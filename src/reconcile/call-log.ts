@@ -12,6 +12,8 @@ export interface BilledCall {
   readonly model: string
   readonly inputTokens: number
   readonly outputTokens: number
+  /** In millionths of a yuan; undefined when the log names no price. */
+  readonly costMicros: number | undefined
 }
 
 /** The provider's log could not be read. */
@@ -36,6 +38,9 @@ const MAX_PAGES = 2000
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
 const ANSWER_TIMEOUT_MS = 30_000
 
+/** What it charges is in hundredths of a yuan. */
+const MICROS_PER_FEN = 10_000
+
 /** The provider writes numbers as texts. */
 const count = z.coerce.number().int().nonnegative()
 
@@ -49,6 +54,7 @@ const pageSchema = z.object({
         model: z.string(),
         prompt_tokens: count,
         completion_tokens: count,
+        fen: z.coerce.number().nonnegative().optional(),
       }),
     ),
   }),
@@ -110,6 +116,7 @@ async function readPage(options: CallLogOptions, start: number): Promise<Row[]> 
     model: row.model,
     inputTokens: row.prompt_tokens,
     outputTokens: row.completion_tokens,
+    costMicros: row.fen === undefined ? undefined : Math.round(row.fen * MICROS_PER_FEN),
   }))
 }
 

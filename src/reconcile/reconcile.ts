@@ -1,6 +1,6 @@
-import type { LedgerStore } from '../stores/ledger-store.ts'
+import type { Actual, LedgerStore } from '../stores/ledger-store.ts'
 import type { Calendar } from '../usage/calendar.ts'
-import type { LedgerEntry } from '../usage/ledger-entry.ts'
+import type { Currency, LedgerEntry } from '../usage/ledger-entry.ts'
 import { costOf } from '../usage/price.ts'
 import type { Pricing } from '../usage/pricing.ts'
 import type { Usage } from '../usage/usage.ts'
@@ -11,6 +11,8 @@ export interface Sums {
   calls: number
   inputTokens: number
   outputTokens: number
+  /** In each currency; none where nothing has a price. */
+  costMicros: Partial<Record<Currency, number>>
 }
 
 /** A day and a model, as the ledger has them and as the provider does. */
@@ -30,6 +32,8 @@ interface ReconcileOptions {
   readonly calls: AsyncIterable<BilledCall>
   /** Whether calls to a path are in that log. */
   readonly isOwnPath: (path: string) => boolean
+  /** What that log calls the model of a call which named none. */
+  readonly modelOf: (path: string) => string
   readonly pricing: Pricing
   readonly calendar: Calendar
   /** Milliseconds since 1970: the first that counts, and the first that no longer does. */
@@ -45,6 +49,7 @@ interface ReconcileOptions {
  */
 export async function reconcile(options: ReconcileOptions): Promise<Difference[]> {
   const { ledger, calendar, from, to } = options
+  const modelOf = ({ model, path }: LedgerEntry): string => model || options.modelOf(path)
   const differences = new Map<string, Difference>()
   /** Null where several calls have one id: none of them is known to be the entry's. */
   const billed = new Map<string, BilledCall | null>()
@@ -65,34 +70,36 @@ export async function reconcile(options: ReconcileOptions): Promise<Difference[]
     if (call.requestId !== '') {
       billed.set(call.requestId, billed.has(call.requestId) ? null : call)
     }
-    if (call.at < from || call.at >= to) continue
-    add(at(call.at, call.model).provider, call)
+    if (call.at < from || call.at >= to || !isBilledCall(call)) continue
+    add(at(call.at, call.model).provider, ofProvider(call))
   }
   const estimated: LedgerEntry[] = []
   for await (const entry of ledger.entries({ from, to })) {
     // What never reached the provider is in no log of its.
     if (entry.ending === 'refused' || !options.isOwnPath(entry.path)) continue
     if (entry.isEstimated) estimated.push(entry)
-    else add(at(entry.at, entry.model).ledger, entry)
+    else if (isBilledEntry(entry)) add(at(entry.at, modelOf(entry)).ledger, entry)
   }
   for (const entry of estimated) {
-    const difference = at(entry.at, entry.model)
+    const difference = at(entry.at, modelOf(entry))
     const call = billed.get(entry.upstreamRequestId ?? '') ?? undefined
-    if (call === undefined) difference.unmatched++
-    else if (await correct(entry, call, options)) difference.corrected++
-    add(difference.ledger, call ?? entry)
+    const actual = call && actualOf(entry, call, options.pricing)
+    if (actual === undefined) difference.unmatched++
+    else if (options.isDryRun || (await ledger.correct(entry, actual))) difference.corrected++
+    const known = { ...entry, ...actual }
+    if (isBilledEntry(known)) add(difference.ledger, known)
   }
   return [...differences.values()].toSorted((a, b) =>
     `${a.day} ${a.model}` < `${b.day} ${b.model}` ? -1 : 1,
   )
 }
 
-async function correct(
+/** What an estimated entry really was. */
+function actualOf(
   entry: LedgerEntry,
   { inputTokens, outputTokens }: BilledCall,
-  { ledger, pricing, isDryRun }: ReconcileOptions,
-): Promise<boolean> {
-  if (isDryRun) return true
+  pricing: Pricing,
+): Actual {
   const usage = {
     ...entry,
     inputTokens,
@@ -100,7 +107,7 @@ async function correct(
     cachedTokens: Math.min(entry.cachedTokens, inputTokens),
     reasoningTokens: Math.min(entry.reasoningTokens, outputTokens),
   }
-  return ledger.correct(entry, { ...usage, costMicros: correctCost(entry, usage, pricing) })
+  return { ...usage, costMicros: correctCost(entry, usage, pricing) }
 }
 
 /** What the tokens that were billed change: what an image of its size or a task costs, the log does not tell. */
@@ -112,10 +119,27 @@ function correctCost(entry: LedgerEntry, usage: Usage, pricing: Pricing): number
   return Math.max(entry.costMicros + cost - costOf(entry, price), 0)
 }
 
-const noSums = (): Sums => ({ calls: 0, inputTokens: 0, outputTokens: 0 })
+const noSums = (): Sums => ({ calls: 0, inputTokens: 0, outputTokens: 0, costMicros: {} })
 
-function add(sums: Sums, { inputTokens, outputTokens }: Omit<Sums, 'calls'>): void {
+type Summand = Pick<LedgerEntry, 'inputTokens' | 'outputTokens' | 'costMicros' | 'currency'>
+
+/** The log is in yuan, whatever the ledger is in. */
+const ofProvider = (call: BilledCall): Summand => ({ ...call, currency: 'CNY' })
+
+/** What used nothing and cost nothing is on no bill: lists, tasks that were asked for, errors. */
+const isBilledCall = ({
+  inputTokens,
+  outputTokens,
+  costMicros,
+}: Omit<Summand, 'currency'>): boolean => inputTokens > 0 || outputTokens > 0 || costMicros !== 0
+
+const isBilledEntry = (entry: LedgerEntry): boolean =>
+  isBilledCall(entry) || entry.images > 0 || entry.characters > 0 || entry.audioMs > 0
+
+function add(sums: Sums, { inputTokens, outputTokens, costMicros, currency }: Summand): void {
   sums.calls++
   sums.inputTokens += inputTokens
   sums.outputTokens += outputTokens
+  if (costMicros === undefined) return
+  sums.costMicros[currency] = (sums.costMicros[currency] ?? 0) + costMicros
 }

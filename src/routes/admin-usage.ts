@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 import { KeystowError } from '../errors.ts'
+import { isPreferred } from '../http/accept.ts'
 import type { LedgerStore } from '../stores/ledger-store.ts'
 import { orUnavailable } from '../stores/unavailable.ts'
 import { type Calendar, createCalendar } from '../usage/calendar.ts'
 import { currentMonth, readDateRange } from '../usage/date-range.ts'
 import { type Group, GROUPS, toCsv, usageReport } from '../usage/usage-report.ts'
+
+const CSV_OVER_JSON = { type: 'text/csv', over: 'application/json' }
 
 const PARAMETERS: ReadonlySet<string> = new Set(['from', 'to', 'groupBy'])
 
@@ -14,7 +17,7 @@ interface AdminUsageOptions {
   readonly timeZone: string
 }
 
-/** What was used, by client, model or day; as JSON, or as CSV for whoever accepts that. */
+/** What was used, by client, model or day; as JSON, or as CSV for whoever would rather have that. */
 export default async function adminUsage(
   app: FastifyInstance,
   { ledger, timeZone }: AdminUsageOptions,
@@ -25,19 +28,11 @@ export default async function adminUsage(
     const rows = await orUnavailable(ledger.usage(query))
     const data = usageReport(rows, query.groupBy)
     reply.headers({ 'cache-control': 'no-store', vary: 'accept' })
-    if (!isCsvAsked(request.headers.accept ?? '')) return { data }
+    if (!isPreferred(request.headers.accept ?? '', CSV_OVER_JSON)) return { data }
     reply.type('text/csv; charset=utf-8')
     return toCsv(data, query.groupBy)
   })
 }
-
-/** `q=0` says that it is not taken. */
-const isCsvAsked = (accept: string): boolean =>
-  accept
-    .split(',')
-    .some(
-      (part) => /^\s*text\/csv\s*(?:;|$)/i.test(part) && !/;\s*q=0(?:\.0*)?\s*(?:;|$)/i.test(part),
-    )
 
 function readQuery(request: FastifyRequest, calendar: Calendar) {
   const query: Readonly<Record<string, unknown>> = Object.assign({}, request.query)

@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Client } from '../clients/client.ts'
 import { KeystowError } from '../errors.ts'
-import type { LedgerStore, UsageRow } from '../stores/ledger-store.ts'
+import type { LedgerStore, SpentQuery, UsageRow } from '../stores/ledger-store.ts'
 import { orUnavailable } from '../stores/unavailable.ts'
 import { limitOf, type SpentMicros } from '../usage/balance.ts'
+import type { BudgetPeriod } from '../usage/budget.ts'
 import { type Calendar, createCalendar } from '../usage/calendar.ts'
 import { currentMonth, readDateRange } from '../usage/date-range.ts'
 
@@ -16,6 +17,8 @@ const UNLIMITED = 100_000
 
 /** 2099-12-31T23:59:59Z */
 const NEVER_EXPIRES_S = 4_102_444_799
+
+const NOTHING_SPENT: SpentMicros = { day: 0, month: 0 }
 
 const MICROS_PER_UNIT = 1_000_000
 const MICROS_PER_CENT = 10_000
@@ -39,12 +42,12 @@ export default async function billing(
   for (const prefix of PREFIXES) {
     app.get(`${prefix}/subscription`, own, async (request) => {
       const { client, currency } = callerOf(request)
-      const spentIn = async (period: 'day' | 'month'): Promise<number> => {
-        const query = { clientId: client.id, period, currency, at: Date.now() }
-        return (await orUnavailable(ledger.spent(query))).costMicros
-      }
-      const [day, month] = await Promise.all([spentIn('day'), spentIn('month')])
-      return subscriptionOf(client, { day, month })
+      const isShared = client.budgets.some(({ scope }) => scope === 'instance')
+      const [byClient, byAll] = await Promise.all([
+        readSpent(ledger, { clientId: client.id, currency }),
+        isShared ? readSpent(ledger, { currency }) : NOTHING_SPENT,
+      ])
+      return subscriptionOf(client, { client: byClient, instance: byAll })
     })
     app.get(`${prefix}/usage`, own, async (request) => {
       const { client, currency } = callerOf(request)
@@ -54,6 +57,16 @@ export default async function billing(
       return usageOf(rows.filter((row) => row.currency === currency))
     })
   }
+}
+
+async function readSpent(
+  ledger: Pick<LedgerStore, 'spent'>,
+  whose: Pick<SpentQuery, 'clientId' | 'currency'>,
+): Promise<SpentMicros> {
+  const read = async (period: BudgetPeriod): Promise<number> =>
+    (await orUnavailable(ledger.spent({ ...whose, period, at: Date.now() }))).costMicros
+  const [day, month] = await Promise.all([read('day'), read('month')])
+  return { day, month }
 }
 
 async function forbidStoring(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -71,7 +84,7 @@ function rangeOf({ query }: FastifyRequest, calendar: Calendar) {
   return readDateRange(Object.assign({}, query), names, currentMonth(calendar, Date.now()))
 }
 
-function subscriptionOf({ budgets }: Client, spent: SpentMicros) {
+function subscriptionOf({ budgets }: Client, spent: Parameters<typeof limitOf>[1]) {
   const limitMicros = limitOf(budgets, spent)
   const limit = limitMicros === undefined ? UNLIMITED : limitMicros / MICROS_PER_UNIT
   return {

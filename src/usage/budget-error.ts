@@ -9,7 +9,7 @@ const NO_RETRY = { 'x-should-retry': 'false' }
 
 /**
  * What a client is told whose call is refused; without a refusal, whose stream is cut. A budget of which too little is
- * left need not be spent.
+ * left need not be spent. Chat UIs take the words quota and billing for those of the provider's account.
  */
 export function budgetError(refusal?: BudgetRefusal): KeystowError {
   if (refusal === undefined) {
@@ -23,7 +23,7 @@ export function budgetError(refusal?: BudgetRefusal): KeystowError {
   const what =
     unit === 'money'
       ? `What is left of the ${adjective} budget of ${owner} is not enough for this request.`
-      : `The ${adjective} quota of requests of ${owner} is used up.`
+      : `The ${adjective} number of requests of ${owner} is used up.`
   const message = `${what} It begins anew at ${new Date(resetAt).toISOString()}.`
   return new KeystowError('budgetExceeded', { message, headers: NO_RETRY })
 }

@@ -82,6 +82,11 @@ describe('/admin/usage', () => {
   it.each([
     ['text/csv;q=0.9', 'text/csv; charset=utf-8'],
     ['application/json, text/csv;q=0', 'application/json; charset=utf-8'],
+    ['application/json, text/csv;q=0.1', 'application/json; charset=utf-8'],
+    ['text/csv;q=0.5, */*', 'application/json; charset=utf-8'],
+    ['text/csv, application/json;q=0.9, */*;q=0.1', 'text/csv; charset=utf-8'],
+    ['TEXT/CSV; header=present', 'text/csv; charset=utf-8'],
+    ['application/json;q=0.2, application/*, text/csv;q=0.3', 'text/csv; charset=utf-8'],
     ['*/*', 'application/json; charset=utf-8'],
   ])('answers %s with %s', async (accept, contentType) => {
     const gateway = await startDemo()

@@ -59,12 +59,12 @@ const NEXT_CHAT = '/dashboard/billing/usage'
 const PAGE = 'https://chat.example.com'
 
 /** Bob has spent 1.50 this month, Carol 0.25; neither asked anything of the upstream. */
-async function startWithSpending() {
+async function startWithSpending(yaml = 'budgetPerMonth: 20\n') {
   const upstream = await startUpstream(echo)
   const gateway = await startGateway({
     upstream: upstream.origin,
     env: { CLIENT_TOKENS: 'bob:ks-test-bob,carol:ks-test-carol', ALLOWED_ORIGINS: PAGE },
-    yaml: 'budgetPerMonth: 20\n',
+    yaml,
   })
   const spending = { bob: 1_500_000, carol: 250_000 }
   for (const [clientId, costMicros] of Object.entries(spending)) {
@@ -178,6 +178,19 @@ describe('the billing calls of chat UIs', () => {
     }, 5000)
     const answer = await as(gateway, gateway.token, '/dashboard/billing/subscription')
     expect(subscriptionSchema.parse(await answer.json()).hard_limit_usd).toBe(100_000)
+  })
+
+  it.each([
+    ['what all may spend is spent', 'totalBudgetPerDay: 1.75\n', [1.5, 0.25]],
+    ['all have less left than each', 'budgetPerDay: 5\ntotalBudgetPerMonth: 2\n', [1.74, 0.49]],
+    ['each has less left than all', 'budgetPerMonth: 2\ntotalBudgetPerMonth: 90\n', [2, 2]],
+  ])('show as limit what binds the caller: %s', async (_when, yaml, limits) => {
+    const { gateway } = await startWithSpending(yaml)
+    const shown = ['bob', 'carol'].map(async (id) => {
+      const answer = await as(gateway, `ks-test-${id}`, '/v1/dashboard/billing/subscription')
+      return subscriptionSchema.parse(await answer.json()).hard_limit_usd
+    })
+    expect(await Promise.all(shown)).toEqual(limits)
   })
 
   it.each([

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
 
 import { type Gateway, startGateway } from '../helpers/gateway.ts'
 import { readEntries } from '../helpers/ledger.ts'
@@ -14,6 +15,8 @@ const ask = (gateway: Gateway, body: object = {}, path = '/v1/chat/completions')
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ model: 'by-token', messages: [], ...body }),
   })
+
+const refusalSchema = z.object({ error: z.object({ message: z.string() }) })
 
 /** Answers that cost 100 each. */
 const startHundred = () =>
@@ -33,7 +36,10 @@ describe('a call that its budget refuses', () => {
     const answer = await ask(gateway)
     expect(answer.status).toBe(429)
     expect(answer.headers.get('retry-after')).toBeNull()
-    expect(await answer.text()).toContain('quota of requests of this client is used up')
+    const { error } = refusalSchema.parse(await answer.json())
+    expect(error.message).toContain('daily number of requests of this client is used up')
+    // Chat UIs take these words for the provider's account.
+    expect(error.message).not.toMatch(/quota|billing/i)
     const entries = await readEntries(gateway, 2)
     const refused = entries.find(({ ending }) => ending === 'refused')
     expect(refused).toMatchObject({ status: 429, costMicros: 0, inputTokens: 0, model: 'by-token' })

@@ -34,6 +34,8 @@ it('gives the account host no key of another provider, and counts no call to one
   const account = accountOf(env, yaml)
   const keys = account?.credentials.map((credential) => credential.reveal())
   expect(keys).toEqual([TEST_CREDENTIAL, env.PIKA_KEY])
+  const tasks = ['/mj/submit/imagine', '/mj-fast/mj/submit/imagine', '/suno/generate', '/v1/x']
+  expect(tasks.map((path) => account?.modelOf(path))).toEqual(['midjourney', 'midjourney', '', ''])
   const paths = ['/v1/chat/completions', '/suno/generate', '/elsewhere/x', '/elsewhere-too']
   expect(paths.map((path) => account?.isOwnPath(path))).toEqual([true, true, false, true])
 })

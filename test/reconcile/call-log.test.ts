@@ -67,9 +67,16 @@ it('reads the log as the provider documents it', async () => {
       model: 'gpt-3.5-turbo',
       inputTokens: 59,
       outputTokens: 11,
+      costMicros: 30_000,
     },
   ])
   expect(asked).toEqual([{ start: 0, limit: LIMIT }])
+})
+
+it('reads a log without prices', async () => {
+  const { fen: _, ...unpriced } = record(7)
+  const { origin } = await startAccount(() => logs([unpriced]))
+  expect(await readAll(origin)).toMatchObject([{ outputTokens: 11, costMicros: undefined }])
 })
 
 it('reads each call once while the log grows', async () => {

@@ -33,6 +33,7 @@ const call = (parts: Partial<BilledCall>): BilledCall => ({
   model: 'gpt-4o',
   inputTokens: 11,
   outputTokens: 22,
+  costMicros: 40_000,
   ...parts,
 })
 
@@ -54,7 +55,8 @@ async function run(entries: readonly LedgerEntry[], calls: readonly BilledCall[]
     calls: (async function* () {
       yield* calls
     })(),
-    isOwnPath: (path) => path.startsWith('/v1'),
+    isOwnPath: (path) => !path.startsWith('/elsewhere'),
+    modelOf: (path) => (path.startsWith('/mj') ? 'midjourney' : ''),
     pricing,
     calendar: createCalendar('UTC'),
     from: DAY.startsAt,
@@ -108,4 +110,57 @@ it('says nothing of calls to another provider', async () => {
   const { differences, entries } = await run([elsewhere], [])
   expect(differences).toEqual([])
   expect(entries).toEqual([elsewhere])
+})
+
+const exact = (parts: Partial<LedgerEntry>, costMicros: number | undefined): LedgerEntry =>
+  estimated({ isEstimated: false, ...parts }, costMicros)
+
+const NO_TOKENS = { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }
+
+it('adds up what both sides charge, each in its currency', async () => {
+  const entries = [exact({}, 30_000), exact({}, 5000), exact({ currency: 'USD' }, 700)]
+  const unpriced = { ...call({}), costMicros: undefined }
+  const { differences } = await run(entries, [call({ requestId: 'up-2' }), unpriced])
+  expect(differences).toMatchObject([
+    {
+      ledger: { calls: 3, costMicros: { CNY: 35_000, USD: 700 } },
+      provider: { calls: 2, costMicros: { CNY: 40_000 } },
+    },
+  ])
+  expect(differences[0]?.provider.costMicros).toEqual({ CNY: 40_000 })
+})
+
+it('has what an estimate really cost among the ledger’s', async () => {
+  const { differences } = await run([estimated({ upstreamRequestId: 'up-1' }, 30_000)], [call({})])
+  expect(differences).toMatchObject([{ ledger: { calls: 1, costMicros: { CNY: 33_000 } } }])
+})
+
+it('leaves out what is on no bill: lists, fetched tasks, errors', async () => {
+  const entries = [
+    exact({ ...NO_TOKENS, model: '', path: '/v1/models' }, 0),
+    exact({ ...NO_TOKENS, model: '', path: '/mj/task/17/fetch' }, 0),
+    exact({ ...NO_TOKENS, status: 500 }, 0),
+    exact({ ...NO_TOKENS, status: 404, ending: 'completed' }, 0),
+  ]
+  const { differences } = await run(entries, [call({ ...NO_TOKENS, costMicros: 0 })])
+  expect(differences).toEqual([])
+})
+
+it('counts what is billed by something else than tokens', async () => {
+  const entries = [
+    exact({ ...NO_TOKENS, characters: 40 }, 0),
+    exact({ ...NO_TOKENS, audioMs: 900 }, 0),
+    exact({ ...NO_TOKENS, images: 1 }, 0),
+    exact(NO_TOKENS, undefined),
+  ]
+  expect((await run(entries, [])).differences).toMatchObject([{ ledger: { calls: 4 } }])
+})
+
+it('names a task of Midjourney as the provider does', async () => {
+  const task = { ...NO_TOKENS, model: '', path: '/mj/submit/imagine' }
+  const billed = call({ ...NO_TOKENS, model: 'midjourney', costMicros: 50_000 })
+  const { differences } = await run([exact(task, 50_000)], [billed])
+  expect(differences).toHaveLength(1)
+  expect(differences[0]?.model).toBe('midjourney')
+  expect(differences[0]?.ledger).toEqual(differences[0]?.provider)
 })
