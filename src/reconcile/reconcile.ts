@@ -3,7 +3,7 @@ import type { Calendar } from '../usage/calendar.ts'
 import type { LedgerEntry } from '../usage/ledger-entry.ts'
 import { costOf } from '../usage/price.ts'
 import type { Pricing } from '../usage/pricing.ts'
-import type { Usage } from '../usage/usage.ts'
+import { totalOf, type Usage } from '../usage/usage.ts'
 import type { BilledCall } from './call-log.ts'
 
 /** What one side has of a day and a model. */
@@ -68,16 +68,21 @@ export async function reconcile(options: ReconcileOptions): Promise<Difference[]
     if (call.at < from || call.at >= to) continue
     add(at(call.at, call.model).provider, call)
   }
+  const callOf = ({ upstreamRequestId = '' }: LedgerEntry): BilledCall | undefined =>
+    billed.get(upstreamRequestId) ?? undefined
+  /** A task names no model; its provider calls it something. Where both name one, they are held to it. */
+  const placeOf = (entry: LedgerEntry): Difference =>
+    at(entry.at, entry.model || (callOf(entry)?.model ?? ''))
   const estimated: LedgerEntry[] = []
   for await (const entry of ledger.entries({ from, to })) {
     // What never reached the provider is in no log of its.
     if (entry.ending === 'refused' || !options.isOwnPath(entry.path)) continue
     if (entry.isEstimated) estimated.push(entry)
-    else add(at(entry.at, entry.model).ledger, entry)
+    else if (callOf(entry) !== undefined || !isFree(entry)) add(placeOf(entry).ledger, entry)
   }
   for (const entry of estimated) {
-    const difference = at(entry.at, entry.model)
-    const call = billed.get(entry.upstreamRequestId ?? '') ?? undefined
+    const difference = placeOf(entry)
+    const call = callOf(entry)
     if (call === undefined) difference.unmatched++
     else if (await correct(entry, call, options)) difference.corrected++
     add(difference.ledger, call ?? entry)
@@ -86,6 +91,10 @@ export async function reconcile(options: ReconcileOptions): Promise<Difference[]
     `${a.day} ${a.model}` < `${b.day} ${b.model}` ? -1 : 1,
   )
 }
+
+/** An error, or a call that only asks for something: no provider writes a line for it. */
+const isFree = (entry: LedgerEntry): boolean =>
+  entry.costMicros === 0 && totalOf(entry) + entry.images + entry.characters === 0
 
 async function correct(
   entry: LedgerEntry,

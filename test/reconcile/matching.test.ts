@@ -109,3 +109,28 @@ it('says nothing of calls to another provider', async () => {
   expect(differences).toEqual([])
   expect(entries).toEqual([elsewhere])
 })
+
+it('leaves out what nobody bills, and finds the provider’s name for a task', async () => {
+  const nothing = { isEstimated: false, inputTokens: 0, cachedTokens: 0, outputTokens: 0 }
+  const task = { ...nothing, model: '', images: 1 }
+  const { differences } = await run(
+    [
+      estimated({ ...nothing, model: '', path: '/v1/models' }, 0),
+      estimated({ ...nothing, status: 500 }, 0),
+      estimated({ ...task, upstreamRequestId: 'up-1' }, 50),
+      estimated({ ...nothing, model: 'gpt-4o', upstreamRequestId: 'up-2' }, 0),
+    ],
+    [
+      call({ model: 'midjourney', inputTokens: 0, outputTokens: 0 }),
+      call({ requestId: 'up-2', model: 'gpt-4o' }),
+    ],
+  )
+  const of = (model: string) => differences.find((row) => row.model === model)
+  expect(differences.map(({ model }) => model)).toEqual(['gpt-4o', 'midjourney'])
+  expect(of('midjourney')?.ledger.calls).toBe(1)
+  // What was billed all the same is told of.
+  expect(of('gpt-4o')).toMatchObject({
+    ledger: { calls: 1, inputTokens: 0 },
+    provider: { calls: 1 },
+  })
+})
