@@ -36,8 +36,9 @@ const ENGINES = /^\/v1\/(?:engines|deployments)\/[^/]+(?=\/)/
 /** Videos are tasks under /v1 too. */
 const V1_TASKS = /^\/v1\/videos?(?:\/|$)/
 
-/** Calls that count beforehand what another would use, and the account's own. */
-const V1_FREE = /^\/v1\/(?:messages\/count_tokens|responses\/input_tokens)$|^\/openai\/sk(?:\/|$)/
+/** What providers bill nobody for: moderation, counting beforehand what another call would use, the account's own. */
+const V1_FREE =
+  /^\/v1\/(?:moderations|messages\/count_tokens|responses\/input_tokens)$|^\/openai\/sk(?:\/|$)/
 
 /** Where other providers answer as a model does, at once: not with a task. */
 const TALKS: readonly (readonly [RegExp, Endpoint])[] = [

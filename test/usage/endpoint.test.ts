@@ -24,7 +24,7 @@ describe('an endpoint', () => {
     ['POST', '/v1/audio/speech%20', 'v1', 'speech'],
     ['POST', '/v1/Images/generations;a=b', 'v1', 'images'],
     ['POST', '/mj/submit;a/imagine', 'mj', 'task'],
-    ['POST', '/v1/moderations', 'v1', 'other'],
+    ['POST', '/v1/moderations', 'v1', 'free'],
     ['GET', '/v1/models', 'v1', 'free'],
     ['GET', '/v1/chat/completions', 'v1', 'free'],
     ['DELETE', '/v1/videos/1', 'v1', 'free'],
