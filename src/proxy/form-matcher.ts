@@ -93,7 +93,6 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
         starts[count++ & last] = start
         state = next[state * width + kind] ?? 0
         if (state === 0) {
-          // What was read as an escape may hold the beginning of a form.
           if (at > start + 1 && character !== 0) at = behindIntroducer(bytes, start)
           continue
         }
@@ -106,6 +105,7 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
   }
 }
 
+/** What was read as an escape, and stands for no character of a form, may hold the beginning of one. */
 function behindIntroducer(bytes: Buffer, start: number): number {
   let at = start + 1
   while (bytes[at] === BACKSLASH) at++
