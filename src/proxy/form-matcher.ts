@@ -1,4 +1,4 @@
-import { INTRODUCERS, MAX_UNIT_BYTES, type Unit } from './escape-unit.ts'
+import { BACKSLASH, INTRODUCERS, MAX_UNIT_BYTES, type Unit } from './escape-unit.ts'
 import { readEscape } from './read-escape.ts'
 
 /** A place where a secret stands, from `start` up to but not including `end`. */
@@ -92,7 +92,10 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
         lineBreak = 0
         starts[count++ & last] = start
         state = next[state * width + kind] ?? 0
-        if (state === 0) continue
+        if (state === 0) {
+          if (at > start + 1 && character !== 0) at = behindIntroducer(bytes, start)
+          continue
+        }
         const matched = accepts[state] ?? 0
         if (matched === 0) continue
         matches.push({ start: startOf(count - matched), end: at })
@@ -100,6 +103,13 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
       return { matches, cutAt: cutOf(state, count, end), hasEscapes }
     },
   }
+}
+
+/** What was read as an escape, and stands for no character of a form, may hold the beginning of one. */
+function behindIntroducer(bytes: Buffer, start: number): number {
+  let at = start + 1
+  while (bytes[at] === BACKSLASH) at++
+  return at
 }
 
 function createClasses(classes: Uint8Array, introducers: readonly number[]): Uint8Array {

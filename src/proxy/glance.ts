@@ -28,6 +28,8 @@ const CR = 0x0d
 
 /** How many bytes are compared at once. */
 const GRAM_BYTES = 4
+/** What looks like an escape may hold as many of a form's first characters. */
+const MAX_HIDDEN_CHARACTERS = 3
 /** Two grams, and some room for them to be covered by a form wherever it begins. */
 const MIN_FORM_FOR_GRAMS = 4 * GRAM_BYTES
 const HASH_BITS = 16
@@ -98,7 +100,7 @@ function hasLongRun(bytes: Buffer, length: number, kinds: Uint8Array): boolean {
  * where a form that covers the place would have them.
  */
 function createGrams(forms: readonly Buffer[], shortest: number): (bytes: Buffer) => boolean {
-  const step = shortest - 2 * GRAM_BYTES + 1
+  const step = shortest - 2 * GRAM_BYTES + 1 - MAX_HIDDEN_CHARACTERS
   const hashes = new Uint8Array(2 ** HASH_BITS)
   const grams = new Set<number>()
   for (const form of forms) {

@@ -163,6 +163,20 @@ describe('the egress scan', () => {
     }
   })
 
+  it('finds one that begins so, with its other characters escaped', () => {
+    const rest = '60abcdef0123456789ghijkl'
+    const hex = createEgressScanner([createSecret(`hk-4f${rest}`)])
+    for (const write of SPELLINGS) {
+      const escaped = Array.from(rest, write).join('')
+      for (const before of ['\\u00', '%', '%6', '\\x', '\\\\u00', '&#x', '&#3', '\\u0']) {
+        for (const size of [1, 7, 1000]) {
+          const { text } = scanInPieces(`"${before}4f${escaped}"`, size, { by: hex })
+          expect(text).toMatch(/^"[^"]*\[redacted\]"$/)
+        }
+      }
+    }
+  })
+
   it('finds one that holds what introduces an escape', () => {
     const odd = createEgressScanner([createSecret('hk-ab%z\\q&w/"+cdefghijk')])
     for (const text of ['ab%z\\q&w/"+cdefghijk', '\\u0061b\\u0025z\\q\\u0026w\\/\\"+cdefghijk']) {
