@@ -81,8 +81,10 @@ export async function reconcile(options: ReconcileOptions): Promise<Difference[]
     else if (isBilledEntry(entry)) add(at(entry.at, modelOf(entry)).ledger, entry)
   }
   for (const entry of estimated) {
-    const difference = at(entry.at, modelOf(entry))
     const call = billed.get(entry.upstreamRequestId ?? '') ?? undefined
+    // What is free, and of which the log says nothing, is not missing there.
+    if (call === undefined && entry.costMicros === 0) continue
+    const difference = at(entry.at, modelOf(entry))
     const actual = call && actualOf(entry, call, options.pricing)
     if (actual === undefined) difference.unmatched++
     else if (options.isDryRun || (await ledger.correct(entry, actual))) difference.corrected++

@@ -141,6 +141,8 @@ it('leaves out what is on no bill: lists, fetched tasks, errors', async () => {
     exact({ ...NO_TOKENS, model: '', path: '/mj/task/17/fetch' }, 0),
     exact({ ...NO_TOKENS, status: 500 }, 0),
     exact({ ...NO_TOKENS, status: 404, ending: 'completed' }, 0),
+    // A moderation is free, and tells no usage.
+    estimated({ model: 'omni-moderation-latest', outputTokens: 0 }, 0),
   ]
   const { differences } = await run(entries, [call({ ...NO_TOKENS, costMicros: 0 })])
   expect(differences).toEqual([])
