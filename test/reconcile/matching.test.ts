@@ -166,3 +166,11 @@ it('names a task of Midjourney as the provider does', async () => {
   expect(differences[0]?.model).toBe('midjourney')
   expect(differences[0]?.ledger).toEqual(differences[0]?.provider)
 })
+
+it('names any other task as the call with its id', async () => {
+  const task = { ...NO_TOKENS, model: '', path: '/suno/generate', upstreamRequestId: 'up-1' }
+  const billed = call({ ...NO_TOKENS, model: 'suno-v4', costMicros: 50_000 })
+  const { differences } = await run([exact(task, 50_000)], [billed])
+  expect(differences).toMatchObject([{ model: 'suno-v4', ledger: { calls: 1 } }])
+  expect(differences[0]?.ledger).toEqual(differences[0]?.provider)
+})
