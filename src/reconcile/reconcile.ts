@@ -48,22 +48,15 @@ interface ReconcileOptions {
  * where the request's id matches. Done twice, the second time changes nothing.
  */
 export async function reconcile(options: ReconcileOptions): Promise<Difference[]> {
-  const { ledger, calendar, from, to } = options
-  const modelOf = ({ model, path }: LedgerEntry): string => model || options.modelOf(path)
-  const differences = new Map<string, Difference>()
+  const { ledger, from, to } = options
+  const table = createTable(options.calendar)
   /** Null where several calls have one id: none of them is known to be the entry's. */
   const billed = new Map<string, BilledCall | null>()
-
-  function at(moment: number, model: string): Difference {
-    const day = calendar.day(moment).key
-    const key = `${day} ${model}`
-    let found = differences.get(key)
-    if (found === undefined) {
-      found = { day, model, ledger: noSums(), provider: noSums(), corrected: 0, unmatched: 0 }
-      differences.set(key, found)
-    }
-    return found
-  }
+  const callOf = ({ upstreamRequestId = '' }: LedgerEntry): BilledCall | undefined =>
+    billed.get(upstreamRequestId) ?? undefined
+  /** A task names no model; its provider calls it something. */
+  const placeOf = (entry: LedgerEntry): Difference =>
+    table.at(entry.at, entry.model || callOf(entry)?.model || options.modelOf(entry.path))
 
   for await (const call of options.calls) {
     // A call that began before midnight may be billed after it.
@@ -71,27 +64,53 @@ export async function reconcile(options: ReconcileOptions): Promise<Difference[]
       billed.set(call.requestId, billed.has(call.requestId) ? null : call)
     }
     if (call.at < from || call.at >= to || !isBilledCall(call)) continue
-    add(at(call.at, call.model).provider, ofProvider(call))
+    add(table.at(call.at, call.model).provider, ofProvider(call))
   }
   const estimated: LedgerEntry[] = []
   for await (const entry of ledger.entries({ from, to })) {
     // What never reached the provider is in no log of its.
     if (entry.ending === 'refused' || !options.isOwnPath(entry.path)) continue
     if (entry.isEstimated) estimated.push(entry)
-    else if (isBilledEntry(entry)) add(at(entry.at, modelOf(entry)).ledger, entry)
+    else if (isBilledEntry(entry)) add(placeOf(entry).ledger, entry)
   }
   for (const entry of estimated) {
-    const difference = at(entry.at, modelOf(entry))
-    const call = billed.get(entry.upstreamRequestId ?? '') ?? undefined
+    const call = callOf(entry)
+    // What is free, and of which the log says nothing, is not missing there.
+    if (call === undefined && entry.costMicros === 0) continue
+    const difference = placeOf(entry)
     const actual = call && actualOf(entry, call, options.pricing)
     if (actual === undefined) difference.unmatched++
     else if (options.isDryRun || (await ledger.correct(entry, actual))) difference.corrected++
     const known = { ...entry, ...actual }
     if (isBilledEntry(known)) add(difference.ledger, known)
   }
-  return [...differences.values()].toSorted((a, b) =>
-    `${a.day} ${a.model}` < `${b.day} ${b.model}` ? -1 : 1,
-  )
+  return table.list()
+}
+
+interface Table {
+  at(moment: number, model: string): Difference
+  /** By day and model. */
+  list(): Difference[]
+}
+
+function createTable(calendar: Calendar): Table {
+  const differences = new Map<string, Difference>()
+  return {
+    at(moment, model) {
+      const day = calendar.day(moment).key
+      const key = `${day} ${model}`
+      let found = differences.get(key)
+      if (found === undefined) {
+        found = { day, model, ledger: noSums(), provider: noSums(), corrected: 0, unmatched: 0 }
+        differences.set(key, found)
+      }
+      return found
+    },
+    list: () =>
+      [...differences.values()].toSorted((a, b) =>
+        `${a.day} ${a.model}` < `${b.day} ${b.model}` ? -1 : 1,
+      ),
+  }
 }
 
 /** What an estimated entry really was. */

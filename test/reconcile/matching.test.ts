@@ -141,6 +141,8 @@ it('leaves out what is on no bill: lists, fetched tasks, errors', async () => {
     exact({ ...NO_TOKENS, model: '', path: '/mj/task/17/fetch' }, 0),
     exact({ ...NO_TOKENS, status: 500 }, 0),
     exact({ ...NO_TOKENS, status: 404, ending: 'completed' }, 0),
+    // A moderation is free, and tells no usage.
+    estimated({ model: 'omni-moderation-latest', outputTokens: 0 }, 0),
   ]
   const { differences } = await run(entries, [call({ ...NO_TOKENS, costMicros: 0 })])
   expect(differences).toEqual([])
@@ -162,5 +164,13 @@ it('names a task of Midjourney as the provider does', async () => {
   const { differences } = await run([exact(task, 50_000)], [billed])
   expect(differences).toHaveLength(1)
   expect(differences[0]?.model).toBe('midjourney')
+  expect(differences[0]?.ledger).toEqual(differences[0]?.provider)
+})
+
+it('names any other task as the call with its id', async () => {
+  const task = { ...NO_TOKENS, model: '', path: '/suno/generate', upstreamRequestId: 'up-1' }
+  const billed = call({ ...NO_TOKENS, model: 'suno-v4', costMicros: 50_000 })
+  const { differences } = await run([exact(task, 50_000)], [billed])
+  expect(differences).toMatchObject([{ model: 'suno-v4', ledger: { calls: 1 } }])
   expect(differences[0]?.ledger).toEqual(differences[0]?.provider)
 })
