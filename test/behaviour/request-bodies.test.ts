@@ -57,9 +57,9 @@ describe('a refused body', () => {
     expect(upstream.received).toEqual([])
   })
 
-  it('of a type that is none is told how to name one', async () => {
+  it('of a type that may be a form, and is none, is told how to name one', async () => {
     const { upstream, gateway } = await start()
-    for (const type of ['', 'json', 'application/json; charset']) {
+    for (const type of ['multipart', 'multipart/form-data; boundary=a; boundary=b']) {
       const client = openRaw(gateway)
       const head = `content-type: ${type}\r\ncontent-length: 18\r\nconnection: close\r\n`
       client.send(rawRequest('POST', '/v1/chat/completions', { head, body: CHAT }))
