@@ -71,19 +71,16 @@ export async function readCall(
   const isWhole = outgoing.content === null || Buffer.isBuffer(outgoing.content)
   const asked = demand.read()
   const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
+  const sent = withoutTokenInQuery(request, target)
+  return { client, target: sent, family, endpoint, fields, ...outgoing, isWhole, demand, meter }
+}
+
+/** Most requests have no query to look through. */
+function withoutTokenInQuery({ raw, record }: FastifyRequest, target: Target): Target {
+  if (target.search === '') return target
   const presented = presentedTokens(raw.headers)
   const search = withoutTokens(target.search, { presented, isToken: record.policy.isToken })
-  return {
-    client,
-    target: { ...target, search },
-    family,
-    endpoint,
-    fields,
-    ...outgoing,
-    isWhole,
-    demand,
-    meter,
-  }
+  return { ...target, search }
 }
 
 /** Midjourney reads none: what a client calls its task is not what it costs. */
