@@ -37,12 +37,8 @@ export function createUpstreamPlaces(limit: number): UpstreamPlaces {
       // A function of its own, since one `start` could wait twice.
       const waiting = (): void => start()
       let isOver = false
-      if (line.waiting.size === 0 && line.taken < limit) {
-        line.taken++
-        start()
-      } else {
-        line.waiting.add(waiting)
-      }
+      line.waiting.add(waiting)
+      callNext(line)
       return () => {
         if (isOver) return
         isOver = true
