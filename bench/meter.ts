@@ -5,6 +5,7 @@ import { parseUsage } from '../src/usage/parse-usage.ts'
 import { costOf } from '../src/usage/price.ts'
 import { createUsageFrameFilter } from '../src/usage/usage-frame.ts'
 import { NO_USAGE } from '../src/usage/usage.ts'
+import { CHAT_ANSWER, chatEvent, meterChat } from './chat-samples.ts'
 import { measureCall as measure } from './loop.ts'
 
 /** `node bench/meter.ts`: processor time of the meter alone, in a loop; the best of some rounds. */
@@ -18,12 +19,6 @@ interface Row {
   readonly unit: string
 }
 
-/** An event as OpenAI sends it; `json` is the text of its delta as it stands in JSON. */
-const chat = (json: string, rest = ''): Buffer =>
-  Buffer.from(
-    `data: {"id":"chatcmpl-0123456789abcdef01234567","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"content":"${json}"},"logprobs":null,"finish_reason":null}]${rest}}\n\n`,
-  )
-
 const response = (index: number): Buffer =>
   Buffer.from(
     `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":${index},"item_id":"msg_0123456789abcdef0123456789abcdef","output_index":0,"content_index":0,"delta":" word","logprobs":[],"obfuscation":"${pad(index)}"}\n\n`,
@@ -32,16 +27,19 @@ const response = (index: number): Buffer =>
 const pad = (index: number): string => 'aB3dE9gH1jK5mN7p'.slice(0, 1 + (index % 16))
 
 const STREAMS: readonly (readonly [string, Endpoint, (index: number) => Buffer])[] = [
-  ['chat, English', 'chat', () => chat(' word')],
-  ['chat, Chinese as UTF-8', 'chat', () => chat('你好世界')],
-  ['chat, Chinese as escapes', 'chat', () => chat(String.raw`\u4f60\u597d\u4e16\u754c`)],
-  ['chat, usage of null in each', 'chat', () => chat(' word', ',"usage":null')],
-  ['chat, padded', 'chat', (index) => chat(' word', `,"obfuscation":"${pad(index)}"`)],
+  ['chat, English', 'chat', () => chatEvent(' word')],
+  ['chat, Chinese as UTF-8', 'chat', () => chatEvent('你好世界')],
+  ['chat, Chinese as escapes', 'chat', () => chatEvent(String.raw`\u4f60\u597d\u4e16\u754c`)],
+  ['chat, usage of null in each', 'chat', () => chatEvent(' word', ',"usage":null')],
+  ['chat, padded', 'chat', (index) => chatEvent(' word', `,"obfuscation":"${pad(index)}"`)],
   [
     'chat, usage in each',
     'chat',
     (index) =>
-      chat(' word', `,"usage":{"prompt_tokens":10,"completion_tokens":${index},"total_tokens":9}`),
+      chatEvent(
+        ' word',
+        `,"usage":{"prompt_tokens":10,"completion_tokens":${index},"total_tokens":9}`,
+      ),
   ],
   ['responses, padded', 'responses', response],
 ]
@@ -57,7 +55,7 @@ function measureStream([what, endpoint, make]: (typeof STREAMS)[number]): Row {
 }
 
 function measureSplitEvents(): Row {
-  const event = chat(' word')
+  const event = chatEvent(' word')
   const halves = [event.subarray(0, 130), event.subarray(130)]
   const meter = createMeter({ endpoint: 'chat', demand: createDemandMeter('chat').read })
   meter.begin({ status: 200, isEventStream: true, contentType: 'text/event-stream' })
@@ -69,7 +67,7 @@ function measureSplitEvents(): Row {
 
 function measureFilter(): Row {
   const filter = createUsageFrameFilter()
-  const event = chat(' word', ',"usage":null')
+  const event = chatEvent(' word', ',"usage":null')
   const us = measure(() => void filter.write(event))
   return { what: 'filter of the usage frame', us, unit: 'an event' }
 }
@@ -81,12 +79,6 @@ const CHAT_BODY = JSON.stringify({
     { role: 'user', content: '请用三句话总结上面的内容，并给出两个例子。'.repeat(10) },
   ],
   stream: true,
-})
-const CHAT_ANSWER = JSON.stringify({
-  id: 'chatcmpl-1',
-  object: 'chat.completion',
-  choices: [{ index: 0, message: { role: 'assistant', content: 'Some words. '.repeat(40) } }],
-  usage: { prompt_tokens: 10, completion_tokens: 20, total_tokens: 30 },
 })
 const IMAGES_ANSWER = JSON.stringify({ data: [{ b64_json: 'iVBORw0KGgo'.repeat(200_000) }] })
 const EMBEDDINGS_ANSWER = JSON.stringify({
@@ -124,27 +116,11 @@ function measureDemand(): Row {
   return { what: 'demand of a chat request', us: us / (body.length / KILOBYTE), unit: 'a KB' }
 }
 
-/** Everything that one JSON request costs beside forwarding: demand, answer, usage, price. */
+/** Everything that one JSON request costs beside forwarding. */
 function measureRequest(): Row {
   const body = Buffer.from(CHAT_BODY)
   const answer = Buffer.from(CHAT_ANSWER)
-  const price = {
-    inputPerMillion: 150_000,
-    cachedInputPerMillion: 75_000,
-    outputPerMillion: 600_000,
-    charactersPerMillion: 0,
-    perImage: 0,
-    perSecond: 0,
-    perCall: 0,
-  }
-  const us = measure(() => {
-    const demand = createDemandMeter('chat')
-    demand.write(body)
-    const meter = createMeter({ endpoint: 'chat', demand: demand.read })
-    meter.begin({ status: 200, isEventStream: false, contentType: 'application/json' })
-    meter.write(answer)
-    costOf(meter.read(true).usage, price)
-  })
+  const us = measure(() => meterChat(body, answer))
   return {
     what: `a chat request of ${body.length} + ${answer.length} bytes`,
     us,

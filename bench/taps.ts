@@ -6,8 +6,8 @@ import { createStreamProgress } from '../src/proxy/stream-progress.ts'
 import { createSecret } from '../src/secret.ts'
 import { createDemandMeter } from '../src/usage/demand.ts'
 import { createMeter } from '../src/usage/meter.ts'
-import { costOf } from '../src/usage/price.ts'
 import { createUsageFrameFilter } from '../src/usage/usage-frame.ts'
+import { CHAT_ANSWER, chatEvent, meterChat } from './chat-samples.ts'
 import { measureLedger, RATE_PER_SECOND } from './ledger.ts'
 import { type LoopPlan, measureCall } from './loop.ts'
 import { busyShare } from './rig/machine.ts'
@@ -26,12 +26,7 @@ export interface TapFigures {
 
 const WORDS = ['The', ' model', ' says', ' one', ' word', ' after', ' another', ',']
 
-const event = (word: string): Buffer =>
-  Buffer.from(
-    `data: {"id":"chatcmpl-0123456789abcdef01234567","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"content":"${word}"},"logprobs":null,"finish_reason":null}]}\n\n`,
-  )
-
-const EVENTS = WORDS.map(event)
+const EVENTS = WORDS.map((word) => chatEvent(word))
 
 const BODY = Buffer.from(
   JSON.stringify({
@@ -42,24 +37,7 @@ const BODY = Buffer.from(
     ],
   }),
 )
-const ANSWER = Buffer.from(
-  JSON.stringify({
-    id: 'chatcmpl-1',
-    object: 'chat.completion',
-    choices: [{ index: 0, message: { role: 'assistant', content: 'Some words. '.repeat(40) } }],
-    usage: { prompt_tokens: 10, completion_tokens: 20, total_tokens: 30 },
-  }),
-)
-
-const PRICE = {
-  inputPerMillion: 150_000,
-  cachedInputPerMillion: 75_000,
-  outputPerMillion: 600_000,
-  charactersPerMillion: 0,
-  perImage: 0,
-  perSecond: 0,
-  perCall: 0,
-}
+const ANSWER = Buffer.from(CHAT_ANSWER)
 
 const createScanner = (): EgressScanner =>
   createEgressScanner([createSecret(`hk-${randomBytes(24).toString('hex')}`)])
@@ -91,14 +69,7 @@ export function measureEvent(plan?: LoopPlan): TapFigures {
 /** A chat that does not stream: what is asked for, the answer, its usage and its price. */
 export function measureRequest(plan?: LoopPlan): TapFigures {
   const scanner = createScanner()
-  function meterOne(): void {
-    const demand = createDemandMeter('chat')
-    demand.write(BODY)
-    const meter = createMeter({ endpoint: 'chat', demand: demand.read })
-    meter.begin({ status: 200, isEventStream: false, contentType: 'application/json' })
-    meter.write(ANSWER)
-    costOf(meter.read(true).usage, PRICE)
-  }
+  const meterOne = (): void => meterChat(BODY, ANSWER)
   function scanOne(): void {
     const scan = scanner.startBody({ isFixedLength: true })
     scan.write(ANSWER)
