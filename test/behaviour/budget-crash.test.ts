@@ -19,21 +19,21 @@ const ask = (port: number, body: object): Promise<Response> =>
     body: JSON.stringify({ messages: [{ role: 'user', content: 'hi' }], ...body }),
   })
 
+/** Of a process whose ledger outlives it in the folder. */
+const envOf = (upstream: { readonly origin: string }, folder: string) => ({
+  UPSTREAM_URL: upstream.origin,
+  UPSTREAM_API_KEY: TEST_CREDENTIAL,
+  CLIENT_TOKENS: 'alice:ks-test-alice',
+  PORT: '0',
+  DATA_DIR: folder,
+  PRICING_FILE: priceFile(),
+})
+
 it('enters and charges at the next start what a killed process was streaming', async () => {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })
   const folder = createFolder()
   const start = (): KeystowProcess =>
-    startProcess({
-      env: {
-        UPSTREAM_URL: upstream.origin,
-        UPSTREAM_API_KEY: TEST_CREDENTIAL,
-        CLIENT_TOKENS: 'alice:ks-test-alice',
-        PORT: '0',
-        DATA_DIR: folder,
-        PRICING_FILE: priceFile(),
-        BUDGET_PER_DAY: micros(264),
-      },
-    })
+    startProcess({ env: { ...envOf(upstream, folder), BUDGET_PER_DAY: micros(264) } })
   try {
     const first = start()
     const port = await listeningPort(first)
@@ -74,16 +74,7 @@ const startEndless = () =>
 async function killBusy(workers: string, bytes: number) {
   const upstream = await startEndless()
   const folder = createFolder()
-  const env = {
-    UPSTREAM_URL: upstream.origin,
-    UPSTREAM_API_KEY: TEST_CREDENTIAL,
-    CLIENT_TOKENS: 'alice:ks-test-alice',
-    PORT: '0',
-    DATA_DIR: folder,
-    PRICING_FILE: priceFile(),
-    BUDGET_PER_DAY: '1',
-    WORKERS: workers,
-  }
+  const env = { ...envOf(upstream, folder), BUDGET_PER_DAY: '1', WORKERS: workers }
   const first = startProcess({ env })
   const port = await listeningPort(first)
   let forwarded = 0

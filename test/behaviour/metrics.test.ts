@@ -5,24 +5,14 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
 import { createMetrics } from '../../src/metrics.ts'
-import type { Price } from '../../src/usage/price.ts'
 import { createPricing } from '../../src/usage/pricing.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { type Gateway, startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { makeEntry, makeReservation } from '../helpers/ledger.ts'
+import { FREE } from '../helpers/prices.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
 const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
-
-const FREE: Price = {
-  inputPerMillion: 0,
-  cachedInputPerMillion: 0,
-  outputPerMillion: 0,
-  charactersPerMillion: 0,
-  perImage: 0,
-  perSecond: 0,
-  perCall: 0,
-}
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<Gateway> {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })

@@ -122,7 +122,8 @@ describe.skipIf(script === undefined)('Ctrl-C in a terminal', () => {
     }
   }
 
-  it('lets a running stream of npm start end', async () => {
+  /** Ctrl-C was pressed once while a stream ran. */
+  async function interruptStream() {
     const { env, endStreams } = await startHeldUpstream()
     const terminal = await startInTerminal('npm start', env)
     await terminal.waitFor(/listening at http:\S+:\d+/)
@@ -130,19 +131,18 @@ describe.skipIf(script === undefined)('Ctrl-C in a terminal', () => {
     const running = await stream(port)
     terminal.pressCtrlC()
     await terminal.waitFor(/draining/)
+    return { terminal, running, endStreams }
+  }
+
+  it('lets a running stream of npm start end', async () => {
+    const { terminal, running, endStreams } = await interruptStream()
     endStreams()
     expect(await lastEventOf(running)).toBe('[DONE]')
     expect(await terminal.exited).toBe(0)
   })
 
   it('ends npm start at once when it is pressed again', async () => {
-    const { env } = await startHeldUpstream()
-    const terminal = await startInTerminal('npm start', env)
-    await terminal.waitFor(/listening at http:\S+:\d+/)
-    const port = Number(/listening at http:\S+:(\d+)/.exec(terminal.written())?.[1])
-    const running = await stream(port)
-    terminal.pressCtrlC()
-    await terminal.waitFor(/draining/)
+    const { terminal, running } = await interruptStream()
     const again = setInterval(() => terminal.pressCtrlC(), 200)
     onTestFinished(() => clearInterval(again))
     expect(await terminal.exited).toBe(1)

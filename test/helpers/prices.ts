@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import type { Price } from '../../src/usage/price.ts'
 import { createFolder } from './folder.ts'
 
 /** One micro a token, a character, or a tenth of a second, so that amounts are counts. */
@@ -26,3 +27,14 @@ export function priceFile(): string {
 
 /** An amount of money, from its micros. */
 export const micros = (count: number): string => (count / 1e6).toFixed(6)
+
+/** The price of what costs nothing, to be changed in what a test is about. */
+export const FREE: Price = {
+  inputPerMillion: 0,
+  cachedInputPerMillion: 0,
+  outputPerMillion: 0,
+  charactersPerMillion: 0,
+  perImage: 0,
+  perSecond: 0,
+  perCall: 0,
+}

@@ -8,6 +8,7 @@ import { startDemoUpstream } from '../../src/demo/upstream.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
+import { reconcileEnv } from '../helpers/reconcile.ts'
 
 // What the built-in upstream charges for calls of this size.
 const PRICES = `currency: CNY
@@ -28,18 +29,9 @@ const reportSchema = z.object({
 async function start() {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })
   onTestFinished(() => upstream.close())
-  const folder = createFolder()
-  const PRICING_FILE = join(folder, 'pricing.yaml')
+  const PRICING_FILE = join(createFolder(), 'pricing.yaml')
   writeFileSync(PRICING_FILE, PRICES)
-  const env = {
-    UPSTREAM_URL: upstream.origin,
-    ACCOUNT_URL: upstream.origin,
-    UPSTREAM_API_KEY: TEST_CREDENTIAL,
-    CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
-    DATA_DIR: folder,
-    PRICING_FILE,
-    PORT: '0',
-  }
+  const env = { ...reconcileEnv(upstream), PRICING_FILE }
   const origin = `http://127.0.0.1:${await listeningPort(startProcess({ env }))}`
   const authorization = `Bearer ${TEST_TOKEN}`
   const ask = async (path: string, body?: object | FormData): Promise<number> => {

@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest'
 
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
-import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
+import { reconcileEnv } from '../helpers/reconcile.ts'
 import { freePort, redisServer, startRedis } from '../helpers/redis.ts'
 
 const SCRIPT = 'src/cli/reconcile.ts'
@@ -11,16 +11,7 @@ const SCRIPT = 'src/cli/reconcile.ts'
 async function start(redisUrl: string) {
   const upstream = await startDemoUpstream({ credential: TEST_CREDENTIAL })
   onTestFinished(() => upstream.close())
-  const env = {
-    UPSTREAM_URL: upstream.origin,
-    ACCOUNT_URL: upstream.origin,
-    UPSTREAM_API_KEY: TEST_CREDENTIAL,
-    CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
-    DATA_DIR: createFolder(),
-    REDIS_URL: redisUrl,
-    PORT: '0',
-  }
-  return { env, upstream }
+  return { env: { ...reconcileEnv(upstream), REDIS_URL: redisUrl }, upstream }
 }
 
 it.skipIf(redisServer === undefined)(

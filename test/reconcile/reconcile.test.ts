@@ -7,6 +7,7 @@ import { type DemoUpstream, startDemoUpstream } from '../../src/demo/upstream.ts
 import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
+import { reconcileEnv } from '../helpers/reconcile.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
 const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
@@ -37,15 +38,7 @@ async function startDemo(): Promise<DemoUpstream> {
 
 /** A server with its ledger, and the command beside it. */
 async function start(upstream: DemoUpstream) {
-  const env = {
-    UPSTREAM_URL: upstream.origin,
-    ACCOUNT_URL: upstream.origin,
-    UPSTREAM_API_KEY: TEST_CREDENTIAL,
-    CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
-    DATA_DIR: createFolder(),
-    ADMIN_TOKEN,
-    PORT: '0',
-  }
+  const env = { ...reconcileEnv(upstream), ADMIN_TOKEN }
   const origin = `http://127.0.0.1:${await listeningPort(startProcess({ env }))}`
   return {
     env,

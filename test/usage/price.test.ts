@@ -4,16 +4,7 @@ import { parseMicros } from '../../src/config/micros.ts'
 import { costOf, maxCostOf, outputTokensFor, type Price } from '../../src/usage/price.ts'
 import { createPricing, type ImagePrice, type PriceEntry } from '../../src/usage/pricing.ts'
 import { NO_USAGE } from '../../src/usage/usage.ts'
-
-const FREE: Price = {
-  inputPerMillion: 0,
-  cachedInputPerMillion: 0,
-  outputPerMillion: 0,
-  charactersPerMillion: 0,
-  perImage: 0,
-  perSecond: 0,
-  perCall: 0,
-}
+import { FREE } from '../helpers/prices.ts'
 
 describe('an amount', () => {
   it.each<[unknown, number]>([
