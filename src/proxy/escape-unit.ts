@@ -79,9 +79,9 @@ export function mayBeginEscape(bytes: Buffer, at: number): boolean {
 const isHighDigit = (byte: number): boolean => byte >= ZERO && byte <= SEVEN
 
 /**
- * Reads the escape that an introducer begins, out of one layer: percent-encoding (RFC 3986), also of its own percent sign; JSON's
- * `\u0073` and the `\x73` of programming languages, behind one backslash or several; HTML's `&#115;` and `&#x73;`.
- * With `isLast` nothing follows the bytes, so that what they end with is all there will be.
+ * Reads the escape that an introducer begins, out of one layer: percent-encoding (RFC 3986), also of its own percent
+ * sign; JSON's `\u0073` and the `\x73` of programming languages, behind one backslash or several; HTML's `&#115;` and
+ * `&#x73;`. With `isLast` nothing follows the bytes, so that what they end with is all there will be.
  */
 export function readLayer(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
   unit.character = bytes[at] ?? 0

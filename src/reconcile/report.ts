@@ -1,4 +1,4 @@
-import { type Currency } from '../usage/ledger-entry.ts'
+import type { Currency } from '../usage/ledger-entry.ts'
 import type { Difference, Sums } from './reconcile.ts'
 
 const HEAD = ['day', 'model', 'calls', 'input', 'output', 'cost', 'corrected', 'unmatched']
