@@ -1,14 +1,17 @@
-import { findQuote, isAt } from '../usage/scan/find-bytes.ts'
+import { findQuote } from '../usage/scan/find-bytes.ts'
+import type { JsonNames } from '../usage/scan/json-names.ts'
+import { matchLike } from '../usage/scan/match-like.ts'
 
-/** Knows the events of a stream that are the same but for the text of their `content`. */
+/** Knows the events of a stream that are the same but for their text, and for numbers and words that tell nothing. */
 export interface RepeatedEvent {
-  /** Whether these bytes are one event, and the one that was learned but for its text. */
+  /** Whether these bytes are one event, and one like that which was learned. */
   isRepeat(bytes: Buffer): boolean
   /** Takes note of an event that came whole and alone. */
   learn(event: Buffer): void
 }
 
-const CONTENT = Buffer.from('"content":"')
+/** What stands before the text: of chats, of answers, of completions. */
+const TEXT_MARKS = ['"content":"', '"delta":"', '"text":"'].map((mark) => Buffer.from(mark))
 const NO_BYTES = Buffer.alloc(0)
 
 /** Longer events are not kept: there may be thousands of streams. */
@@ -16,30 +19,40 @@ const MAX_EVENT_BYTES = 1024
 /** After as many events of which no other was a repeat, no more are learned. */
 const MAX_IDLE_LESSONS = 16
 
-export function createRepeatedEvent(): RepeatedEvent {
+/** The values of the names that are watched are the same in every repeat. */
+export function createRepeatedEvent(watched: JsonNames): RepeatedEvent {
   let head: Buffer = NO_BYTES
   let tail: Buffer = NO_BYTES
   let idleLessons = 0
 
   return {
     isRepeat(bytes) {
-      const tailAt = bytes.length - tail.length
-      if (head.length === 0 || tailAt < head.length) return false
-      if (!isAt(bytes, tailAt, tail) || !isAt(bytes, 0, head)) return false
-      if (findQuote(bytes, head.length) !== tailAt) return false
+      if (head.length === 0) return false
+      const textAt = matchLike(head, bytes, { from: 0, fixed: watched })
+      const quote = textAt === -1 ? -1 : findQuote(bytes, textAt)
+      if (quote === -1) return false
+      if (matchLike(tail, bytes, { from: quote, fixed: watched }) !== bytes.length) return false
       idleLessons = 0
       return true
     },
     learn(event) {
       if (event.length > MAX_EVENT_BYTES || idleLessons === MAX_IDLE_LESSONS) return
-      const at = event.indexOf(CONTENT)
+      const textAt = findText(event)
       // Within a string these quotes would stand behind backslashes: they are a name and the beginning of its value.
-      const quote = at === -1 ? -1 : findQuote(event, at + CONTENT.length)
+      const quote = textAt === -1 ? -1 : findQuote(event, textAt)
       if (quote === -1) return
       idleLessons++
       // Copies: the event is a view of the socket's read buffer, which would be kept alive whole.
-      head = Buffer.from(event.subarray(0, at + CONTENT.length))
+      head = Buffer.from(event.subarray(0, textAt))
       tail = Buffer.from(event.subarray(quote))
     },
   }
+}
+
+function findText(event: Buffer): number {
+  for (const mark of TEXT_MARKS) {
+    const at = event.indexOf(mark)
+    if (at !== -1) return at + mark.length
+  }
+  return -1
 }

@@ -22,6 +22,7 @@ const LF = 0x0a
 const CHOICE_DEPTH = 3
 /** More than any upstream takes; an answer with more is judged by the first. */
 const MAX_CHOICES = 1024
+const NAMES = createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error'])
 /** What stands where nothing is to be told. */
 const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
 
@@ -39,10 +40,10 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
   let type = ''
   let eventEnds = 0
   let isEndOfLine = true
-  const repeated = createRepeatedEvent()
+  const repeated = createRepeatedEvent(NAMES)
 
   const reader: JsonReader = {
-    names: createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error']),
+    names: NAMES,
     text: createTextCount(),
     onName: (name, depth): Want => {
       if (name === 'choices') return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING

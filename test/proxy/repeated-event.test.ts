@@ -7,8 +7,8 @@ import { createRandom } from '../helpers/random.ts'
 const event = (index: number, content: string, finish = 'null'): string =>
   `data: {"id":"a","choices":[{"index":${index},"delta":{"content":${JSON.stringify(content)}},"finish_reason":${finish}}]}\n\n`
 
-function start(): StreamProgress {
-  const form = findStreamForm('/v1/chat/completions')
+function start(path = '/v1/chat/completions'): StreamProgress {
+  const form = findStreamForm(path)
   if (form === undefined) throw new Error('no form')
   return createStreamProgress(form)
 }
@@ -40,18 +40,60 @@ const EVENTS = [
   '\r\n',
 ]
 
+/** Alike but for numbers and words, of which some tell how far the stream is. */
+const LIKE_EVENTS: ((number: number) => string)[] = [
+  (n) => event(0, 'a').replace('"id":"a"', `"created":${n},"id":"fp_${n}"`),
+  (n) => event(n, 'a'),
+  (n) => event(0, 'a').replace('"index"', '"inde\\u0078"').replace(':0', `:${n}`),
+  (n) => event(0, 'a').replace('"index":0', `"index":"${n}"`),
+  (n) => event(0, 'a', n % 2 === 0 ? '"stop"' : '"length"'),
+  (n) => event(0, 'a', n % 2 === 0 ? '""' : '"stop"'),
+  (n) => event(0, 'a').replace('"id":"a"', n % 2 === 0 ? '"error":""' : '"error":"a"'),
+  (n) => event(0, 'a').replace('"id":"a"', n % 2 === 0 ? '"error":0' : '"error":[1]'),
+  (n) => event(0, 'a').replace('"id"', n % 2 === 0 ? '"errox"' : '"error"'),
+  (n) => event(0, 'a').replace(']}', `],"n":[${n}],"pad":"${'x'.repeat(n)}"}`),
+]
+
+/** The same of answers, which tell by their type. */
+const TYPED_EVENTS: ((number: number) => string)[] = [
+  (n) =>
+    `event: e\ndata: {"type":"response.output_text.delta","item_id":"m_${n}","delta":"a","sequence_number":${n}}\n\n`,
+  (n) => `data: {"type":"${n % 4 === 0 ? 'error' : 'other'}","delta":"a"}\n\n`,
+  (n) => `data: {"type":"response.${n % 4 === 0 ? 'completed' : 'continued'}","delta":"a"}\n\n`,
+]
+
 describe('a stream whose events repeat', () => {
   it('is known as far as one of which every event is read', () => {
     const random = createRandom(7)
     for (let round = 0; round < 3000; round++) {
       const [whole, byByte] = [start(), start()]
       for (let count = 0; count < 12; count++) {
-        const bytes = Buffer.from(EVENTS[Math.floor(random() ** 2 * EVENTS.length)] ?? '')
-        whole.write(bytes)
-        // Nothing that comes byte by byte is a repeat.
-        for (let at = 0; at < bytes.length; at++) byByte.write(bytes.subarray(at, at + 1))
+        writeBoth(whole, byByte, EVENTS[Math.floor(random() ** 2 * EVENTS.length)] ?? '')
         expect(stateOf(whole)).toEqual(stateOf(byByte))
       }
     }
   })
+
+  it.each([
+    ['/v1/chat/completions', LIKE_EVENTS],
+    ['/v1/responses', TYPED_EVENTS],
+  ] as const)('is known as far where numbers and words differ: %s', (path, makers) => {
+    const random = createRandom(11)
+    for (const make of makers) {
+      for (let round = 0; round < 300; round++) {
+        const [whole, byByte] = [start(path), start(path)]
+        for (let count = 0; count < 8; count++) {
+          writeBoth(whole, byByte, make(Math.floor(random() * 12)))
+          expect(stateOf(whole)).toEqual(stateOf(byByte))
+        }
+      }
+    }
+  })
 })
+
+function writeBoth(whole: StreamProgress, byByte: StreamProgress, text: string): void {
+  const bytes = Buffer.from(text)
+  whole.write(bytes)
+  // Nothing that comes byte by byte is a repeat.
+  for (let at = 0; at < bytes.length; at++) byByte.write(bytes.subarray(at, at + 1))
+}

@@ -1,5 +1,6 @@
 import { findQuote } from './find-bytes.ts'
 import type { JsonReader } from './json-reader.ts'
+import { matchLike } from './match-like.ts'
 
 /**
  * The events of one stream are alike but for their texts and numbers. An event that is like the last one that was
@@ -20,15 +21,6 @@ export interface SameShape {
 const MAX_IDLE_LESSONS = 32
 /** Longer lines are not kept: there may be thousands of streams. */
 const MAX_SHAPE_BYTES = 1024
-
-const QUOTE = 0x22
-const COLON = 0x3a
-
-const DIGITS = new Uint8Array(256)
-for (const byte of Buffer.from('0123456789')) DIGITS[byte] = 1
-const WORDS = DIGITS.slice()
-for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-'))
-  WORDS[byte] = 1
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -76,10 +68,10 @@ export function createSameShape(reader: JsonReader): SameShape {
     reader: watched,
     read(chunk, from) {
       if (head.length === 0) return -1
-      const textAt = matchLike(head, chunk, from)
+      const textAt = matchLike(head, chunk, { from })
       if (textAt === -1) return -1
       const quoteAt = findQuote(chunk, textAt)
-      const end = quoteAt === -1 ? -1 : matchLike(tail, chunk, quoteAt)
+      const end = quoteAt === -1 ? -1 : matchLike(tail, chunk, { from: quoteAt })
       if (end === -1) return -1
       idleLessons = 0
       text.beginJson()
@@ -101,47 +93,4 @@ export function createSameShape(reader: JsonReader): SameShape {
       tail = Buffer.from(chunk.subarray(textEnd - 1, to))
     },
   }
-}
-
-/** The index behind the bytes that are the expected ones but for numbers and words as values; -1 for others. */
-function matchLike(expected: Buffer, chunk: Buffer, from: number): number {
-  let at = from
-  let next = 0
-  for (;;) {
-    const length = Math.min(expected.length - next, chunk.length - at)
-    const same = countSame(expected, next, chunk, at, length)
-    at += same
-    next += same
-    if (next === expected.length) return at
-    if (same === length) return -1
-    const run = isInWordValue(expected, next) ? WORDS : DIGITS
-    const isInRun =
-      isOf(run, expected[next - 1]) || (isOf(run, expected[next]) && isOf(run, chunk[at]))
-    const skipped = isInRun ? countRun(chunk, at, run) : 0
-    const expectedSkipped = isInRun ? countRun(expected, next, run) : 0
-    if (skipped + expectedSkipped === 0) return -1
-    at += skipped
-    next += expectedSkipped
-  }
-}
-
-function countSame(a: Buffer, aFrom: number, b: Buffer, bFrom: number, length: number): number {
-  let same = 0
-  while (same < length && a[aFrom + same] === b[bFrom + same]) same++
-  return same
-}
-
-const isOf = (run: Uint8Array, byte: number | undefined): boolean => run[byte ?? 0] === 1
-
-function countRun(bytes: Buffer, from: number, run: Uint8Array): number {
-  let at = from
-  while (isOf(run, bytes[at])) at++
-  return at - from
-}
-
-/** Within quotes behind a colon, so that it is no name; OpenAI pads its events with such values. */
-function isInWordValue(bytes: Buffer, from: number): boolean {
-  let at = from - 1
-  while (isOf(WORDS, bytes[at])) at--
-  return bytes[at] === QUOTE && bytes[at - 1] === COLON
 }
