@@ -22,9 +22,12 @@ WORKDIR /app
 RUN install -d -o 1000 -g 1000 /data
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=source /app ./
+# What Node makes of the modules, made once: the container cannot write it.
+RUN install -d -o 1000 -g 1000 node_modules/.cache/keystow
+USER 1000:1000
+RUN ["node", "src/server.ts", "--help"]
 # Under a read-only root SQLite finds no place for its temporary files but the volume: sorting fails without one.
 ENV HOST=0.0.0.0 PORT=8787 DATA_DIR=/data SQLITE_TMPDIR=/data
-USER 1000:1000
 VOLUME /data
 EXPOSE 8787
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
