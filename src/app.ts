@@ -28,6 +28,9 @@ import { shareOf } from './workers/share.ts'
 
 const BYTES_PER_MIB = 1024 * 1024
 
+/** No route has a schema; what would compile one is a tenth of the modules of a start. */
+const NO_SCHEMAS = { buildValidator: refuseSchema, buildSerializer: refuseSchema }
+
 /** The application: what a request meets, in the order in which it meets it. */
 export async function buildApp(config: Config, services: Services): Promise<FastifyInstance> {
   const { policy, limitStore, metrics, drain } = services
@@ -55,6 +58,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     // The server has its own.
     clientErrorHandler: () => {},
     forceCloseConnections: true,
+    schemaController: { compilersFactory: NO_SCHEMAS },
   })
   // No parser of Fastify's reads a body: the hop takes it as it comes, and nothing else wants one.
   app.removeAllContentTypeParsers()
@@ -85,4 +89,8 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(forward, { ...services })
   })
   return app
+}
+
+function refuseSchema(): never {
+  throw new Error('nothing here compiles a schema')
 }
