@@ -62,7 +62,7 @@ Ctrl-C ends both.
 `)
 
 function readConfig(env: Environment): Config {
-  // Every page in the world and nobody's token would be refused together.
+  // Every page in the world and nobody's token are refused together, where others can reach the demo.
   const isOpen = env['OPEN_ACCESS'] === 'true'
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const result = parseConfig({

@@ -10,7 +10,7 @@ interface SafeStartInput {
 /** Reasons not to start: settings that are each valid but together leave the credential open to anybody. */
 export function safeStartProblems({ settings, hasTokens }: SafeStartInput): string[] {
   const problems: string[] = []
-  const { host, openAccess, allowedOrigins, rateLimitPerMinute } = settings
+  const { host, openAccess, allowedOrigins, rateLimitPerMinute, trustProxy } = settings
   const isPublic = !isLoopbackHost(host)
   if (!hasTokens && !openAccess) {
     problems.push(
@@ -22,10 +22,10 @@ export function safeStartProblems({ settings, hasTokens }: SafeStartInput): stri
       `OPEN_ACCESS: is true on HOST ${host} without a limit for each address; set RATE_LIMIT_PER_MINUTE`,
     )
   }
-  // On a loopback address too: the pages that the operator visits are as foreign there.
-  if (openAccess && allowedOrigins.includes('*')) {
+  // Behind a proxy a loopback address is as public as the proxy.
+  if (openAccess && (isPublic || trustProxy.length > 0) && allowedOrigins.includes('*')) {
     problems.push(
-      'ALLOWED_ORIGINS: is * together with OPEN_ACCESS, so any page in the world could spend the key; name the exact origins',
+      'ALLOWED_ORIGINS: is * together with OPEN_ACCESS where others can reach this server, so any page in the world could spend the key; name the exact origins',
     )
   }
   return problems

@@ -12,6 +12,9 @@ const SAMPLE =
 /** What may stand in a header value (RFC 9110 section 5.5), without spaces: 33 to 126. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
 
+/** Docker's `--env-file`, unlike a shell and dotenv, takes quotes for part of the value. */
+const IN_QUOTES = /^(["'`]).*\1$/
+
 /** Why a text cannot be used, or undefined when it can. */
 type FindProblem = (text: string) => string | undefined
 
@@ -99,6 +102,7 @@ export function readSecretFile(
 /** Why a secret cannot be used, or undefined when it can. */
 export function secretProblem(value: string): string | undefined {
   if (value === '') return 'is empty; put the secret into it'
+  if (IN_QUOTES.test(value)) return 'stands in quotes, which would be sent too; take them away'
   if (SAMPLE.test(value)) return 'is a sample from a document; put the real secret there'
   if (!VISIBLE_ASCII.test(value)) {
     return 'holds a space, a line break or another character that cannot stand in a header; check how it was pasted'

@@ -62,7 +62,8 @@ export const settingsShape = {
   allowedOrigins: list.default([]).register(settingInfo, {
     env: 'ALLOWED_ORIGINS',
     expected: 'exact origins such as https://app.example.com, comma-separated, or *',
-    meaning: 'Browser origins that may call; `*` only together with tokens.',
+    meaning:
+      'Browser origins that may call; `*` only together with tokens, or on a loopback `HOST`.',
   }),
   rateLimitPerMinute: wholeNumber(0, 1_000_000).default(60).register(settingInfo, {
     env: 'RATE_LIMIT_PER_MINUTE',

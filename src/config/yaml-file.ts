@@ -2,6 +2,18 @@ import { parseDocument } from 'yaml'
 
 import { unknownKey } from './problems.ts'
 
+/** Secrets, and what points to files: never in a file that is passed around. */
+const ENVIRONMENT_ONLY: ReadonlyMap<string, string> = new Map(
+  [
+    'UPSTREAM_API_KEY',
+    'UPSTREAM_API_KEY_FILE',
+    'CLIENT_TOKENS',
+    'ADMIN_TOKEN',
+    'ADMIN_TOKEN_FILE',
+    'KEYSTOW_CONFIG',
+  ].map((name) => [bare(name), name]),
+)
+
 export interface YamlFile {
   /** Its path, for messages. */
   readonly name: string
@@ -28,9 +40,20 @@ export function parseYaml(
     return undefined
   }
   for (const key of Object.keys(content)) {
-    if (!knownKeys.includes(key)) problems.push(unknownKey(`${file.name}: ${key}`, key, knownKeys))
+    if (!knownKeys.includes(key)) problems.push(`${file.name}: ${describeKey(key, knownKeys)}`)
   }
   return content
+}
+
+function describeKey(key: string, knownKeys: readonly string[]): string {
+  const variable = ENVIRONMENT_ONLY.get(bare(key))
+  if (variable === undefined) return unknownKey(key, key, knownKeys)
+  return `${key}: is read from the environment alone; set ${variable} there or in .env`
+}
+
+/** A name without what tells YAML's spelling from the environment's. */
+function bare(name: string): string {
+  return name.replaceAll(/[_-]/g, '').toLowerCase()
 }
 
 /** Aliases are resolved only here: one that leads nowhere, or to far too much, is thrown at whoever looks. */

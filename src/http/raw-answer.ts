@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { type KeystowError, toOpenAIError } from '../errors.ts'
@@ -18,6 +19,8 @@ export function writeRawError(socket: Socket, error: KeystowError): string {
     connection: 'close',
   })
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.write(`HTTP/1.1 ${error.status} ${error.code}\r\n${lines.join('')}\r\n${body}`)
+  socket.write(
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('')}\r\n${body}`,
+  )
   return requestId
 }

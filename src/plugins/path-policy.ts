@@ -25,7 +25,8 @@ export default fp(
       if (openedBy !== undefined) {
         return done(
           new KeystowError('notAllowed', {
-            message: `${target.path} is closed: under one shared key it would show one client another's data, or the account. The operator can open it with "openPaths: [${openedBy}]" in config/keystow.yaml.`,
+            // Some are closed to reading alone, and who is told so of the path gives up sending to it.
+            message: `${request.method} ${target.path} is closed: under one shared key it would show one client another's data, or the account. The operator can open it with "openPaths: [${openedBy}]" in config/keystow.yaml.`,
           }),
         )
       }

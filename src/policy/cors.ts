@@ -54,7 +54,9 @@ export function createCorsPolicy(
 
   return {
     isKnownOrigin,
-    isOpenOrigin: (origin) => allowedOrigins.includes(origin),
+    // `null` is whoever hides the origin, as a sandboxed frame of any page does.
+    isOpenOrigin: (origin) =>
+      allowedOrigins.includes(origin) || (allowedOrigins.includes('*') && origin !== 'null'),
     isOriginOf(client, origin) {
       const origins = client.origins ?? allowedOrigins
       return origins.includes(origin) || origins.includes('*')

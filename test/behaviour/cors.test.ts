@@ -142,6 +142,14 @@ describe('CORS headers', () => {
     expect(foreign.headers.get('access-control-allow-origin')).toBeNull()
   })
 
+  it('tell caches that they differ by origin, of requests without one too', async () => {
+    const gateway = await start({ ALLOWED_ORIGINS: APP })
+    for (const headers of [{}, { origin: OTHER }, { origin: APP }]) {
+      const response = await gateway.fetch('/v1/models', { headers })
+      expect(response.headers.get('vary')).toBe('Origin')
+    }
+  })
+
   it('allow any origin with * and tokens, still without cookies', async () => {
     const gateway = await start({ ALLOWED_ORIGINS: '*' })
     const response = await gateway.fetch('/v1/models', { headers: { origin: OTHER } })

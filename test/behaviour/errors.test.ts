@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http'
+
 import { describe, expect, it } from 'vitest'
 
 import { hashClientToken } from '../../src/clients/client-token.ts'
@@ -75,7 +77,7 @@ describe('an error of Keystow', () => {
     const upstream = await startUpstream(echo)
     const gateway = await startGateway({ upstream: upstream.origin })
     const answer = await sendRaw(gateway, bytes)
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} ${STATUS_CODES[status]}\r\n`))
     expect(bodyOf(answer)).toEqual(openAIError(code))
     expect(upstream.received).toHaveLength(0)
   })

@@ -162,6 +162,13 @@ describe('open access', () => {
     expect(response.status).toBe(403)
   })
 
+  it('serves pages of every origin that has a name, where * allows all', async () => {
+    const gateway = await start({ env: { ...env, ALLOWED_ORIGINS: '*' } })
+    expect(await status(gateway, { origin: 'https://any.example' })).toBe(200)
+    expect(await status(gateway, { origin: 'null' })).toBe(403)
+    expect(await status(gateway, { 'sec-fetch-site': 'cross-site' })).toBe(403)
+  })
+
   it('serves pages of an allowed origin', async () => {
     const gateway = await start({ env: { ...env, ALLOWED_ORIGINS: 'https://app.example.com' } })
     expect(await status(gateway, { origin: 'https://app.example.com' })).toBe(200)

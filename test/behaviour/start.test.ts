@@ -127,8 +127,8 @@ describe('a configuration that cannot be used', () => {
       /ALLOWED_ORIGINS: is \*/,
     ],
     [
-      'open access for every page on a loopback address',
-      { ...KEY, OPEN_ACCESS: 'true', ALLOWED_ORIGINS: '*' },
+      'open access for every page behind a proxy',
+      { ...KEY, OPEN_ACCESS: 'true', ALLOWED_ORIGINS: '*', TRUST_PROXY: '127.0.0.1' },
       /ALLOWED_ORIGINS: is \*/,
     ],
     [

@@ -98,23 +98,32 @@ describe('a stream', () => {
     expect(await response.text()).toBe(bytes)
   })
 
-  it('never cuts a character in two, even where the upstream does', async () => {
-    const bytes = Buffer.from(`data: {"choices":[{"delta":{"content":"你好😀é"}}]}\n\n${END}`)
-    const upstream = await startUpstream(async (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      for (const byte of bytes) {
-        response.write(Buffer.from([byte]))
-        await wait(1)
-      }
-      response.end()
-    })
-    const gateway = await startGateway({ upstream: upstream.origin })
-    const response = await gateway.fetch('/v1/chat/completions', STREAM_REQUEST)
-    let text = ''
-    // Each chunk alone, the way two of the chat UIs decode.
-    for await (const chunk of response.body ?? []) text += new TextDecoder().decode(chunk)
-    expect(text).toBe(bytes.toString())
-  })
+  it.each([
+    ['an event that waits for its rest', '/v1/chat/completions', 0],
+    ['an event that is too long to wait', '/v1/chat/completions', 80 * 1024],
+    ['a stream of no known form', '/v1/messages', 0],
+  ])(
+    'never cuts a character in two where the upstream does, in %s',
+    async (_what, path, length) => {
+      const head = Buffer.from(`data: {"choices":[{"delta":{"content":"${'-'.repeat(length)}`)
+      const bytes = Buffer.from(`你好😀é"}}]}\n\n${END}`)
+      const upstream = await startUpstream(async (_request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(head)
+        await wait(5)
+        for (const byte of bytes) {
+          response.write(Buffer.from([byte]))
+          await wait(1)
+        }
+        response.end()
+      })
+      const gateway = await startGateway({ upstream: upstream.origin })
+      const response = await gateway.fetch(path, STREAM_REQUEST)
+      let text = ''
+      // Each chunk alone, the way two of the chat UIs decode.
+      for await (const chunk of response.body ?? []) text += new TextDecoder().decode(chunk)
+      expect(text).toBe(Buffer.concat([head, bytes]).toString())
+    },
+  )
 
   it('reads a stream that came in one piece', async () => {
     const upstream = await startUpstream((_request, response) => {

@@ -83,6 +83,7 @@ describe('keys that cannot be used', () => {
   it.each<[string, Record<string, string>, string, RegExp]>([
     ['a sample', { UPSTREAM_API_KEY: 'hk-test-1,hk-your-key' }, '', /KEY: key 2 of 2 is a sample/],
     ['a space', { UPSTREAM_API_KEY: 'hk-test-1,hk test-2' }, '', /KEY: key 2 of 2 holds a space/],
+    ['quotes', { UPSTREAM_API_KEY: '"hk-test-key"' }, '', /^UPSTREAM_API_KEY: stands in quotes/],
     ['commas alone', { UPSTREAM_API_KEY: ', ,' }, '', /UPSTREAM_API_KEY: is empty/],
     [
       'two places',

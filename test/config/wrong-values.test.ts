@@ -40,6 +40,19 @@ describe('a wrong type for a setting', () => {
   })
 })
 
+describe('a secret in the YAML', () => {
+  it.each([
+    ['upstreamApiKey', 'UPSTREAM_API_KEY'],
+    ['UPSTREAM_API_KEY_FILE', 'UPSTREAM_API_KEY_FILE'],
+    ['client_tokens', 'CLIENT_TOKENS'],
+    ['adminToken', 'ADMIN_TOKEN'],
+  ])('(%s) is sent to the environment', (key, variable) => {
+    expect(problemsOf(`${key}: hk-test-pasted`)).toBe(
+      `k.yaml: ${key}: is read from the environment alone; set ${variable} there or in .env`,
+    )
+  })
+})
+
 describe('a wrong type in the YAML', () => {
   const client = (rest: string): string => `clients: [{ id: a, tokenHash: ${HASH}, ${rest} }]`
   const route = (rest: string): string => `routes: { a: { prefix: /a, ${rest} } }`
