@@ -111,6 +111,9 @@ function createTap({ books, meter, isUsageAdded }: ExchangeParts): AnswerTap {
   }
 }
 
+/** The client reads it as if its own token were meant: unknown, and (a reseller's) out of points. */
+const KEY_REFUSALS: ReadonlySet<number> = new Set([401, 428])
+
 type Observers = Pick<ExchangeOptions, 'onAnswer' | 'onUnanswered' | 'onLeak' | 'onFirstByte'>
 
 function createObservers(request: FastifyRequest, parts: ExchangeParts): Observers {
@@ -124,8 +127,14 @@ function createObservers(request: FastifyRequest, parts: ExchangeParts): Observe
     return buildOutbound()
   }
   return {
-    onAnswer: (status, rawHeaders) =>
-      turns.answered(status, rawHeaders) ? sendAgain(status) : undefined,
+    onAnswer(status, rawHeaders) {
+      if (turns.answered(status, rawHeaders)) return sendAgain(status)
+      if (KEY_REFUSALS.has(status)) {
+        const { fingerprint: credential } = turns.current().credential
+        log.warn({ requestId: record.id, credential, status }, 'the upstream refused the key')
+      }
+      return undefined
+    },
     onUnanswered: (error) => (turns.failed(error) ? sendAgain() : undefined),
     onLeak(count) {
       metrics.redactions.inc(count)
