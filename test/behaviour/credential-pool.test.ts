@@ -121,14 +121,17 @@ describe('several keys', () => {
 })
 
 describe('a key that is refused', () => {
-  it.each([401, 428])('with %i and has no other behind it has a line in the log', async (status) => {
-    const stage = await start([KEY_A], { a: answer(status) })
-    expect(await statuses(stage, 1)).toEqual([status])
-    await stage.gateway.waitForLine(() => true)
-    expect(stage.gateway.log()).toContain(
-      `"credential":"${FINGERPRINT_A}","status":${status},"msg":"the upstream refused the key"`,
-    )
-  })
+  it.each([401, 428])(
+    'with %i and has no other behind it has a line in the log',
+    async (status) => {
+      const stage = await start([KEY_A], { a: answer(status) })
+      expect(await statuses(stage, 1)).toEqual([status])
+      await stage.gateway.waitForLine(() => true)
+      expect(stage.gateway.log()).toContain(
+        `"credential":"${FINGERPRINT_A}","status":${status},"msg":"the upstream refused the key"`,
+      )
+    },
+  )
 
   it.each([401, 403, 428])('with %i gives way to the next, within the request', async (status) => {
     const stage = await start([KEY_A, KEY_B, KEY_C], { a: answer(status) })
