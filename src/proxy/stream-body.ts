@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { type BodyBounds, createBodyMeter, cutOff } from './request-body.ts'
 
 /** How long a body may wait for whoever takes it until its client is looked after. */
-const STALL_MS = 1000
+const STALL_MS = 500
 
 /** What a piece takes of the memory, however few its bytes: they may be a chunk each. */
 const MIN_PIECE_BYTES = 512
