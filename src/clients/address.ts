@@ -5,12 +5,13 @@ export const UNKNOWN_ADDRESS = 'unknown'
 
 /**
  * The bare address of `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:443` or an IPv4-mapped
- * IPv6 address; undefined for anything else. Some balancers append the source port to `X-Forwarded-For`.
+ * IPv6 address; undefined for anything else. Some balancers append the source port to `X-Forwarded-For`; a port
+ * may be empty (RFC 3986 section 3.2.3).
  */
 export function parseAddress(text: string): string | undefined {
   const trimmed = text.trim()
-  const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(trimmed)?.[1]
-  const withPort = /^([\d.]+):\d{1,5}$/.exec(trimmed)?.[1]
+  const bracketed = /^\[([^\]]+)\](?::\d{0,5})?$/.exec(trimmed)?.[1]
+  const withPort = /^([\d.]+):\d{0,5}$/.exec(trimmed)?.[1]
   const bare = (bracketed ?? withPort ?? trimmed).replace(/%.*$/, '')
   if (isIP(bare) === 0) return undefined
   return mappedIPv4(bare) ?? bare.toLowerCase()

@@ -8,9 +8,9 @@ import {
   declaredLength,
   discardBody,
   hasBody,
-  limitBody,
   tooLarge,
 } from '../proxy/request-body.ts'
+import { streamBody } from '../proxy/stream-body.ts'
 import type { DemandMeter } from '../usage/demand.ts'
 import { type BodyFields, type BodyLayout, createBodyFieldScanner } from './body-fields.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
@@ -75,7 +75,10 @@ export async function readInboundBody(
     const bounds = { ...options, account }
     return kind === 'fields' ? readFields(request, bounds) : readParts(request, bounds)
   }
-  const content = limitBody(request, options.limitBytes, options.demand.write)
+  const bounds = { ...options, account: options.memory.open() }
+  const content = streamBody(request, bounds, options.demand.write)
+  // Where it still waits to be sent, nobody else knows that it need not.
+  response.once('close', () => content.destroy())
   return { content, fields: {}, ...(length !== undefined && { length }) }
 }
 

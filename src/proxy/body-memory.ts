@@ -7,6 +7,8 @@ const FREE_BYTES = 64 * 1024
 export interface BodyAccount {
   /** The body has so many bytes of memory now; throws a 503 when there are not as many. */
   hold(bytes: number): void
+  /** The same for what can wait, which has half of the memory: false when there is no room. */
+  mayHold(bytes: number): boolean
   release(): void
 }
 
@@ -21,13 +23,18 @@ export function createBodyMemory(limitBytes: number): BodyMemory {
   return {
     open() {
       let held = 0
+      function take(bytes: number, most: number): boolean {
+        const counted = Math.max(0, bytes - FREE_BYTES)
+        if (limitBytes > 0 && counted > held && taken + counted - held > most) return false
+        taken += counted - held
+        held = counted
+        return true
+      }
       return {
         hold(bytes) {
-          const counted = Math.max(0, bytes - FREE_BYTES)
-          if (limitBytes > 0 && taken + counted - held > limitBytes) throw overloaded()
-          taken += counted - held
-          held = counted
+          if (!take(bytes, limitBytes)) throw overloaded()
         },
+        mayHold: (bytes) => take(bytes, limitBytes / 2),
         release() {
           taken -= held
           held = 0

@@ -13,6 +13,8 @@ import { incompleteUtf8Bytes } from './utf8-tail.ts'
 /** A comment (WHATWG HTML, section 9.2.6): every client skips it, and every proxy on the way sees a byte. */
 const HEARTBEAT = ': keep-alive\n\n'
 
+const NO_BYTES = Buffer.alloc(0)
+
 /**
  * For event streams: forwards every event in the turn in which it came and never cuts a character in two (two
  * chat UIs decode each chunk alone). A stream of a known form that broke off ends with an error that its
@@ -30,6 +32,8 @@ export function createEventStreamWriter(
   const events = progress ?? createEventReader(undefined)
   const hold = createEventHold()
   let isHeadOut = false
+  /** What went out last, where an error must say its number; to be read only when there is one. */
+  let lastSent: Buffer = NO_BYTES
 
   const isFinished = (): boolean => progress?.isEnded() === true || progress?.isFinished() === true
 
@@ -46,6 +50,7 @@ export function createEventStreamWriter(
     const ready = progress === undefined ? bytes : hold.write(bytes, progress.openBytes())
     if (ready.length === 0) return waitForRest()
     isHeadOut = true
+    if (form?.isNumbered === true) lastSent = ready
     return send(ready)
   }
 
@@ -69,7 +74,7 @@ export function createEventStreamWriter(
       response.end(missing + end)
       return undefined
     }
-    response.end(missing + errorFrame(error) + end)
+    response.end(missing + errorFrame(error, lastSent) + end)
     return error
   }
 

@@ -142,7 +142,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
       return fail(new KeystowError('upstreamUnavailable', { cause }))
     }
     const safe = redactHead(head, options.scanner)
-    if (safe !== head) options.onLeak(1)
+    if (safe.leaks > 0) options.onLeak(safe.leaks)
     const { isEventStream } = head
     const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
     const headers =

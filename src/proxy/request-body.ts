@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { type Readable, Transform } from 'node:stream'
 
 import { KeystowError } from '../errors.ts'
 import type { BodyAccount } from './body-memory.ts'
@@ -24,7 +23,7 @@ export function tooLarge(limitBytes: number): KeystowError {
   })
 }
 
-const cutOff = (): KeystowError =>
+export const cutOff = (): KeystowError =>
   new KeystowError('badRequest', { message: 'The request body was cut off.' })
 
 /** Many pieces smaller than this on average are a body that is sent to cost time, and nobody's data. */
@@ -32,7 +31,7 @@ const MIN_AVERAGE_BYTES = 64
 const MANY_PIECES = 65_536
 
 /** Throws at the first piece that makes a body too large, or too many pieces. */
-function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
+export function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
   let length = 0
   let pieces = 0
   return (piece) => {
@@ -48,7 +47,7 @@ function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
 }
 
 /** How much of a body is taken, and where it is kept. */
-interface BodyBounds {
+export interface BodyBounds {
   readonly limitBytes: number
   readonly account: BodyAccount
 }
@@ -103,36 +102,4 @@ export function discardBody(request: IncomingMessage, limitBytes: number): void 
       request.destroy()
     }
   })
-}
-
-/**
- * Passes a body through as it comes, showing each piece to `onPiece` on the way; fails it with a `KeystowError`
- * at the first byte over the limit.
- */
-export function limitBody(
-  request: IncomingMessage,
-  limitBytes: number,
-  onPiece: (piece: Buffer) => void,
-): Readable {
-  const measure = createBodyMeter(limitBytes)
-  const limited = new Transform({
-    transform(piece: Buffer, _encoding, done) {
-      try {
-        measure(piece)
-        onPiece(piece)
-      } catch (error) {
-        return done(error instanceof Error ? error : null)
-      }
-      return done(null, piece)
-    },
-  })
-  // Nobody else listens when the request is refused before it is sent on, and the process would end over it.
-  limited.on('error', () => {})
-  const onClose = (): void => {
-    if (!request.readableEnded) limited.destroy(cutOff())
-  }
-  request.once('error', (error) => limited.destroy(error))
-  request.once('close', onClose)
-  if (request.destroyed) onClose()
-  return request.pipe(limited)
 }

@@ -93,6 +93,8 @@ export interface UpstreamHead {
   /** The compressions to undo, outermost last; undefined when one is unknown. */
   readonly encodings: readonly string[] | undefined
   readonly requestId: string | undefined
+  /** How many headers held a credential. */
+  readonly leaks: number
 }
 
 /** Sorts an upstream's raw response headers into what passes to the client and what the hop needs to know. */
@@ -131,6 +133,7 @@ export function readUpstreamHead(
     isEventStream,
     encodings,
     requestId,
+    leaks: 0,
   }
 }
 
@@ -173,12 +176,16 @@ export function redactHead(head: UpstreamHead, scanner: EgressScanner): Upstream
   const names = headers.filter((_, index) => index % 2 === 0)
   if (scanner.scanText(all) === all && scanner.isEachNameSafe(names)) return head
   const redacted: string[] = []
+  let leaks = 0
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
+    const value = headers[i + 1] ?? ''
     const isSafe = scanner.isEachNameSafe([name]) && scanner.scanText(name) === name
-    if (isSafe) redacted.push(name, scanner.scanText(headers[i + 1] ?? ''))
+    const safeValue = scanner.scanText(value)
+    if (!isSafe || safeValue !== value) leaks++
+    if (isSafe) redacted.push(name, safeValue)
   }
   // It is kept beside the request, in the log and the ledger.
   const safeId = requestId === undefined ? undefined : scanner.scanText(requestId)
-  return { ...head, headers: redacted, requestId: safeId }
+  return { ...head, headers: redacted, requestId: safeId, leaks }
 }

@@ -173,6 +173,26 @@ describe('a stream of /v1/responses whose upstream dies', () => {
     })
   })
 
+  it.each([
+    ['the last event’s', RESPONSES_DELTA.replace('{', '{"sequence_number":7,'), 8],
+    [
+      'no number within a text',
+      RESPONSES_DELTA.replace(
+        '{',
+        String.raw`{"sequence_number": 7,"text":"\"sequence_number\":9",`,
+      ),
+      8,
+    ],
+    ['none', RESPONSES_DELTA, 0],
+  ])('counts on from %s', async (_what, delta, next) => {
+    const half = RESPONSES_DELTA.replace('{', '{"sequence_number":99,').slice(0, -5)
+    const text = await readStream('/v1/responses', endAfter(delta + half))
+    expect(JSON.parse(text.slice(text.lastIndexOf('{"')))).toMatchObject({
+      type: 'error',
+      sequence_number: next,
+    })
+  })
+
   it('ends with event: error when half of response.completed came', async () => {
     const half = RESPONSES_END.slice(0, -5)
     const text = await readStream('/v1/responses', endAfter(RESPONSES_DELTA + half))

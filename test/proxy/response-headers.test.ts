@@ -16,6 +16,7 @@ describe('an upstream head', () => {
       read(['x-request-id', `for ${TEST_CREDENTIAL}`, 'x-a', TEST_CREDENTIAL, 'x-b', '1']),
       scanner,
     )
+    expect(head.leaks).toBe(2)
     expect(head.requestId).toBe('for hk-[redacted]')
     expect(head.headers).toEqual([
       'x-a',

@@ -67,6 +67,7 @@ describe('an address that the client wrote', () => {
     ['as the proxy’s own', (index) => `127.0.0.${index}, 203.0.113.9`],
     ['as nothing, again and again', (index) => `${', '.repeat(index)}203.0.113.9`],
     ['with a port of each connection', (index) => `203.0.113.9:${40_000 + index}`],
+    ['with an empty port', (index) => (index % 2 === 0 ? '203.0.113.9:' : '203.0.113.9')],
     ['in IPv6’s dress', (index) => (index % 2 === 0 ? '::ffff:203.0.113.9' : '203.0.113.9')],
     ['in an IPv6 /64', (index) => `2001:db8:0:1::${index}`],
     [

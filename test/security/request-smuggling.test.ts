@@ -129,6 +129,11 @@ describe('a message that can be read in one way only', () => {
       http10(post('connection: keep-alive\r\ncontent-length: 1\r\n', 'x')),
       'x',
     ],
+    [
+      'more spaces than one in its first line',
+      post('content-length: 1\r\n', 'x').replace('POST ', 'POST  ').replace(' HTTP', '  HTTP'),
+      'x',
+    ],
     ['an empty line before it', `\r\n${post('content-length: 1\r\n', 'x')}`, 'x'],
     [
       'a body that looks like a request',
