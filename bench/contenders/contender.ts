@@ -28,7 +28,7 @@ export interface Contender {
 export type ContenderId = 'direct' | 'nginx' | 'haproxy' | 'caddy' | 'http-proxy' | 'keystow'
 
 /** Obviously no key. */
-export const CREDENTIAL = 'hk-bench-credential'
+export const CREDENTIAL = 'hk-bench-0123456789abcdefghijklmnopqrstuvwxyz0123456789'
 
 export const upstreamUrl = ({ upstreamPort, caFile }: Site): string =>
   `${caFile === undefined ? 'http' : 'https'}://127.0.0.1:${upstreamPort}`

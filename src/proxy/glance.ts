@@ -40,7 +40,7 @@ export function createGlance(forms: readonly Buffer[]): Glance {
   const unescape = createUnescaper()
   const shortest = Math.min(...forms.map((form) => form.length))
   const kinds = createKinds(forms)
-  const hasGrams = createGrams(forms, shortest)
+  const hasGrams = createGrams(forms, { shortest, kinds })
   return {
     mayHoldForm(bytes, isLast) {
       if (!hasLongRun(bytes, shortest, kinds)) return false
@@ -95,11 +95,19 @@ function hasLongRun(bytes: Buffer, length: number, kinds: Uint8Array): boolean {
   return false
 }
 
+interface GramOptions {
+  readonly shortest: number
+  readonly kinds: Uint8Array
+}
+
 /**
  * The same for long texts without a space, images in base64 above all: whether two grams in a row of any form stand
  * where a form that covers the place would have them.
  */
-function createGrams(forms: readonly Buffer[], shortest: number): (bytes: Buffer) => boolean {
+function createGrams(
+  forms: readonly Buffer[],
+  { shortest, kinds }: GramOptions,
+): (bytes: Buffer) => boolean {
   const step = shortest - 2 * GRAM_BYTES + 1 - MAX_HIDDEN_CHARACTERS
   const hashes = new Uint8Array(2 ** HASH_BITS)
   const grams = new Set<number>()
@@ -112,26 +120,48 @@ function createGrams(forms: readonly Buffer[], shortest: number): (bytes: Buffer
   }
   return (bytes) => {
     if (shortest < MIN_FORM_FOR_GRAMS) return true
-    const last = bytes.length - 2 * GRAM_BYTES
+    const end = lengthWithoutLastBreaks(bytes)
+    const hasBreaks = isBefore(bytes.indexOf(LF), end) || isBefore(bytes.indexOf(CR), end)
+    const last = end - 2 * GRAM_BYTES
     for (let at = step - 1; at <= last; at += step) {
       const gram = bytes.readInt32LE(at)
       if (hashes[hashOf(gram)] === 1 && grams.has(gram)) {
         if (grams.has(bytes.readInt32LE(at + GRAM_BYTES))) return true
       }
-      if (hasLineBreak(bytes, at)) return true
+      if (!hasBreaks || !hasLineBreak(bytes, at, at + 2 * GRAM_BYTES)) continue
+      // Grams are of characters without the line break that may stand between them.
+      if (runAround(bytes, at, kinds) >= shortest) return true
     }
     return false
   }
 }
 
+/** No form ends with a line break: one at the end, as every event has, stands in none that is whole. */
+function lengthWithoutLastBreaks(bytes: Buffer): number {
+  let { length } = bytes
+  while (bytes[length - 1] === LF || bytes[length - 1] === CR) length--
+  return length
+}
+
 const hashOf = (gram: number): number => Math.imul(gram, HASH_FACTOR) >>> (32 - HASH_BITS)
 
-/** Grams are of characters without the line break that may stand between them. */
-function hasLineBreak(bytes: Buffer, at: number): boolean {
-  for (let i = at; i < at + 2 * GRAM_BYTES; i++) {
+const isBefore = (index: number, end: number): boolean => index !== -1 && index < end
+
+function hasLineBreak(bytes: Buffer, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
     if (bytes[i] === LF || bytes[i] === CR) return true
   }
   return false
+}
+
+/** How many bytes of those that can stand in a form stand together at a place. */
+function runAround(bytes: Buffer, at: number, kinds: Uint8Array): number {
+  const isIn = (index: number): boolean => kinds[bytes[index] ?? 0] !== IMPOSSIBLE
+  let start = at
+  while (start > 0 && isIn(start - 1)) start--
+  let end = at
+  while (end < bytes.length && isIn(end)) end++
+  return end - start
 }
 
 /** Gives the bytes with their escapes undone, in a buffer that is used again. */
