@@ -67,8 +67,8 @@ export const SHORT_ESCAPES: Readonly<Record<number, number>> = {
 export function mayBeginEscape(bytes: Buffer, at: number): boolean {
   const next = bytes[at + 1]
   if (next === undefined) return true
-  if (bytes[at] === PERCENT) return isHighDigit(next)
-  if (bytes[at] === AMPERSAND) return next === HASH
+  if (bytes[at] === PERCENT) return isHighDigit(next) || isIntroducer(next)
+  if (bytes[at] === AMPERSAND) return next === HASH || isIntroducer(next)
   const kind = next | TO_LOWER
   if (kind !== LOWER_U) return next === BACKSLASH || kind === LOWER_X || next in SHORT_ESCAPES
   const [first = ZERO, second = ZERO, third = ZERO] = [bytes[at + 2], bytes[at + 3], bytes[at + 4]]

@@ -41,11 +41,16 @@ interface Cursor {
  */
 export function readEscape(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
   readLayer(bytes, at, unit, isLast)
-  if (unit.length > 1 && isIntroducer(unit.character)) {
-    readOuter(bytes, at, unit, { layers: MAX_OUTER_LAYERS, isLast })
-  }
+  if (isOuter(unit)) readOuter(bytes, at, unit, { layers: MAX_OUTER_LAYERS, isLast })
   if (isLast) unit.isCut = false
 }
+
+/**
+ * Whether it may introduce another. One that stands for itself may too, before characters that are escaped, as in
+ * `%4%38`; but for a backslash, whose runs would be read again from each of their bytes.
+ */
+const isOuter = ({ character, length, isCut }: Unit): boolean =>
+  !isCut && isIntroducer(character) && (length > 1 || character !== BACKSLASH)
 
 function readOuter(
   bytes: Buffer,
@@ -53,7 +58,7 @@ function readOuter(
   unit: Unit,
   { layers, isLast }: Pick<Cursor, 'layers' | 'isLast'>,
 ): void {
-  for (let left = layers; left > 0 && isIntroducer(unit.character) && unit.length > 1; left--) {
+  for (let left = layers; left > 0 && isOuter(unit); left--) {
     const limit = at + MAX_UNIT_BYTES
     const cursor: Cursor = { at: at + unit.length, limit, layers: left - 1, isLast, isCut: false }
     const character = readOne(bytes, unit.character, cursor)

@@ -44,6 +44,15 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
     'percent-encoded three times, every character',
     escapeWith((hex) => percentAll(percentAll(`%${hex}`))),
   ],
+  [
+    'percent-encoded, and the last digits again',
+    escapeWith(([high, low = '']) => `%${high}${percentAll(low)}`),
+  ],
+  ['percent-encoded, and the digits again', escapeWith((hex) => `%${percentAll(hex)}`)],
+  [
+    'in HTML entities whose digits are percent-encoded',
+    escapeWith((_hex, code) => `&#${percentAll(String(code))};`),
+  ],
   ['JSON-escaped', escapeWith((hex) => `\\u00${hex}`)],
   ['JSON-escaped in a URL', escapeWith((hex) => encodeURIComponent(`\\u00${hex}`))],
   ['JSON-escaped in a URL in a URL', escapeWith((hex) => `%255Cu00${hex}`, everySecond)],
