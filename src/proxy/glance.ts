@@ -20,8 +20,8 @@ const IMPOSSIBLE = 0
 const POSSIBLE = 1
 const INTRODUCER = 2
 
-/** What stands in escapes and between lines, beside the characters of the secrets themselves. */
-const ESCAPE_CHARACTERS = '0123456789abcdefABCDEFuUxXnr#;\r\n'
+/** What stands in escapes and between characters, beside the characters of the secrets themselves. */
+const ESCAPE_CHARACTERS = '0123456789abcdefABCDEFuUxXnr#;\r\n\0'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -118,7 +118,7 @@ function createGrams(forms: readonly Buffer[], shortest: number): (bytes: Buffer
       if (hashes[hashOf(gram)] === 1 && grams.has(gram)) {
         if (grams.has(bytes.readInt32LE(at + GRAM_BYTES))) return true
       }
-      if (hasLineBreak(bytes, at)) return true
+      if (hasGap(bytes, at)) return true
     }
     return false
   }
@@ -126,10 +126,10 @@ function createGrams(forms: readonly Buffer[], shortest: number): (bytes: Buffer
 
 const hashOf = (gram: number): number => Math.imul(gram, HASH_FACTOR) >>> (32 - HASH_BITS)
 
-/** Grams are of characters without the line break that may stand between them. */
-function hasLineBreak(bytes: Buffer, at: number): boolean {
+/** Grams are of characters without the line break or the zero bytes that may stand between them. */
+function hasGap(bytes: Buffer, at: number): boolean {
   for (let i = at; i < at + 2 * GRAM_BYTES; i++) {
-    if (bytes[i] === LF || bytes[i] === CR) return true
+    if (bytes[i] === LF || bytes[i] === CR || bytes[i] === 0) return true
   }
   return false
 }

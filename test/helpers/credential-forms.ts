@@ -32,6 +32,9 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ['under a prefix nobody uses', (credential) => credential.replace(/^hk-/, 'xyz_')],
   ['without a prefix', (credential) => credential.replace(/^hk-/, '')],
   ['over two lines', (credential) => wrap(credential, 30, '\n')],
+  ['in UTF-16', (credential) => Buffer.from(credential, 'utf16le').toString('latin1')],
+  ['in UTF-16, the high byte first', escapeWith((_hex, code) => `\0${String.fromCharCode(code)}`)],
+  ['in UTF-32', escapeWith((_hex, code) => `${String.fromCharCode(code)}\0\0\0`)],
   ['percent-encoded', escapeWith((hex) => `%${hex}`)],
   [
     'percent-encoded here and there, in upper case',
