@@ -69,6 +69,11 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ['in hexadecimal HTML entities', escapeWith((hex) => `&#x${hex};`, everySecond)],
   ['in HTML entities with zeros', escapeWith((hex) => `&#X000${upper(hex)};`)],
   ['in HTML entities without semicolons', escapeWith((_hex, code) => `&#${code}`)],
+  ['in hexadecimal', (credential) => Buffer.from(credential).toString('hex')],
+  [
+    'in hexadecimal, in upper case',
+    (credential) => upper(Buffer.from(`key=${credential}`).toString('hex')),
+  ],
   ['in base64', base64],
   ['in base64 behind one byte', (credential) => base64(`:${credential}`)],
   ['in base64 behind two bytes', (credential) => base64(`a:${credential}x`)],

@@ -44,7 +44,8 @@ function needlesOf(credential: string): string[] {
     return text.slice(Math.ceil(start / 6), Math.floor(end / 6))
   })
   const inUrls = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
-  return [secret, ...encoded, ...inUrls]
+  const hex = Buffer.from(secret).toString('hex')
+  return [secret, ...encoded, ...inUrls, hex, hex.toUpperCase()]
 }
 
 /** Where a credential stands in a text in any form that a reader undoes; undefined when it does not. */
