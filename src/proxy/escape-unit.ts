@@ -1,12 +1,14 @@
 /** A character as it stands in text that may have been escaped on its way. */
 export interface Unit {
-  /** The byte it stands for. */
+  /** The byte it stands for, or `NO_CHARACTER`. */
   character: number
   /** How many bytes it takes; 1 when no escape begins here. */
   length: number
   /** The bytes end within it. */
   isCut: boolean
 }
+
+export const NO_CHARACTER = -1
 
 /**
  * Each JSON around JSON doubles them, and a log line is one more: five within each other have sixteen. A longer run is
@@ -110,7 +112,7 @@ function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
   while (bytes[next] === BACKSLASH) next++
   if (next - at > MAX_BACKSLASHES) {
     // Together, or a long run would be read again from each of its bytes; and as no character that begins an escape.
-    unit.character = 0
+    unit.character = NO_CHARACTER
     unit.length = next - at - MAX_BACKSLASHES
     return
   }

@@ -136,8 +136,10 @@ export function startExchange(options: ExchangeOptions): Exchange {
     }
     const next = options.onAnswer(status, rawHeaders)
     if (next !== undefined) return sendAgain(next)
-    const head = readUpstreamHead(status, rawHeaders, request.origin)
-    if (head.encodings === undefined) {
+    const head = readUpstreamHead(status, rawHeaders, request.origin + request.path)
+    const isBodiless = request.method === 'HEAD' || status === 204 || status === 304
+    const encodings = isBodiless ? [] : head.encodings
+    if (encodings === undefined) {
       const cause = new Error('the answer has a content-encoding that is unknown')
       return fail(new KeystowError('upstreamUnavailable', { cause }))
     }
@@ -147,10 +149,9 @@ export function startExchange(options: ExchangeOptions): Exchange {
     const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
     const headers =
       filter === undefined ? safe.headers : withoutHeader(safe.headers, 'content-length')
-    const isBodiless = request.method === 'HEAD' || status === 204 || status === 304
     answer = startAnswer({
       response,
-      encodings: isBodiless ? [] : head.encodings,
+      encodings,
       isEventStream,
       isBodiless,
       isFixedLength: headers.includes('content-length'),

@@ -1,4 +1,4 @@
-import { BACKSLASH, INTRODUCERS, MAX_UNIT_BYTES, type Unit } from './escape-unit.ts'
+import { BACKSLASH, INTRODUCERS, MAX_UNIT_BYTES, NO_CHARACTER, type Unit } from './escape-unit.ts'
 import { readEscape } from './read-escape.ts'
 
 /** A place where a secret stands, from `start` up to but not including `end`. */
@@ -32,20 +32,26 @@ export interface FormMatcher {
   readonly maxBytes: number
 }
 
+const NUL = 0x00
 const LF = 0x0a
 const CR = 0x0d
 
 /** Classes of bytes: 0 stands in no form, those from here on are looked at more closely. */
+const NUL_CLASS = 253
 const LINE_BREAK_CLASS = 254
 const INTRODUCER_CLASS = 255
 
 /** A form's line may end after any character: `\r\n`, each escaped. */
 const MAX_LINE_BREAK_BYTES = 2 * MAX_UNIT_BYTES
 
+/** What UTF-32 has between two ASCII characters, and UTF-16 around a line break. */
+const MAX_NULS = 3
+
 /**
  * An Aho-Corasick automaton (Efficient string matching, CACM 18/6), whose cost does not grow with the number of
  * forms. One line break between two characters of a form is read over: base64 is sent in lines, and texts are
- * wrapped. Two are the end of an event, and so of what could be held back.
+ * wrapped. Two are the end of an event, and so of what could be held back. The zero bytes of UTF-16 and UTF-32 are read
+ * over too.
  */
 export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
   const { classes, next, width, depths, accepts } = buildAutomaton(forms)
@@ -61,7 +67,7 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
     state === 0 ? end : startOf(count - (depths[state] ?? 0))
 
   return {
-    maxBytes: longest * (MAX_UNIT_BYTES + MAX_LINE_BREAK_BYTES),
+    maxBytes: longest * (MAX_UNIT_BYTES * (1 + MAX_NULS) + MAX_LINE_BREAK_BYTES),
     find(bytes, { from, isUnescaped, isLast }) {
       const kinds = isUnescaped ? unitClasses : rawClasses
       const matches: Match[] = []
@@ -71,6 +77,7 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
       let state = 0
       let count = 0
       let lineBreak = 0
+      let nuls = 0
       while (at < end) {
         const start = at++
         let character = bytes[start] ?? 0
@@ -83,6 +90,10 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
           character = unit.character
           kind = classes[character] ?? 0
         }
+        if (kind === NUL_CLASS) {
+          if (++nuls > MAX_NULS) state = 0
+          continue
+        }
         if (kind === LINE_BREAK_CLASS) {
           const isSecond = lineBreak !== 0 && !(lineBreak === CR && character === LF)
           if (isSecond) state = 0
@@ -90,10 +101,11 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
           continue
         }
         lineBreak = 0
+        nuls = 0
         starts[count++ & last] = start
         state = next[state * width + kind] ?? 0
         if (state === 0) {
-          if (at > start + 1 && character !== 0) at = behindIntroducer(bytes, start)
+          if (at > start + 1 && character !== NO_CHARACTER) at = behindIntroducer(bytes, start)
           continue
         }
         const matched = accepts[state] ?? 0
@@ -133,6 +145,7 @@ interface Automaton {
 
 function buildAutomaton(forms: readonly Buffer[]): Automaton {
   const classes = new Uint8Array(256)
+  classes[NUL] = NUL_CLASS
   classes[LF] = classes[CR] = LINE_BREAK_CLASS
   let width = 1
   for (const byte of Buffer.concat(forms)) {

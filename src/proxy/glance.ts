@@ -20,11 +20,14 @@ const IMPOSSIBLE = 0
 const POSSIBLE = 1
 const INTRODUCER = 2
 
-/** What stands in escapes and between lines, beside the characters of the secrets themselves. */
-const ESCAPE_CHARACTERS = '0123456789abcdefABCDEFuUxXnr#;\r\n'
+/** What stands in escapes and between characters, beside the characters of the secrets themselves. */
+const ESCAPE_CHARACTERS = '0123456789abcdefABCDEFuUxXnr#;\r\n\0'
 
+const NUL = 0x00
 const LF = 0x0a
 const CR = 0x0d
+/** What may stand between the characters of a form. */
+const GAPS: readonly number[] = [LF, CR, NUL]
 
 /** How many bytes are compared at once. */
 const GRAM_BYTES = 4
@@ -121,15 +124,14 @@ function createGrams(
   return (bytes) => {
     if (shortest < MIN_FORM_FOR_GRAMS) return true
     const end = lengthWithoutLastBreaks(bytes)
-    const hasBreaks = isBefore(bytes.indexOf(LF), end) || isBefore(bytes.indexOf(CR), end)
+    const hasGaps = GAPS.some((byte) => isBefore(bytes.indexOf(byte), end))
     const last = end - 2 * GRAM_BYTES
     for (let at = step - 1; at <= last; at += step) {
       const gram = bytes.readInt32LE(at)
       if (hashes[hashOf(gram)] === 1 && grams.has(gram)) {
         if (grams.has(bytes.readInt32LE(at + GRAM_BYTES))) return true
       }
-      if (!hasBreaks || !hasLineBreak(bytes, at, at + 2 * GRAM_BYTES)) continue
-      // Grams are of characters without the line break that may stand between them.
+      if (!hasGaps || !hasGap(bytes, at)) continue
       if (runAround(bytes, at, kinds) >= shortest) return true
     }
     return false
@@ -147,9 +149,10 @@ const hashOf = (gram: number): number => Math.imul(gram, HASH_FACTOR) >>> (32 - 
 
 const isBefore = (index: number, end: number): boolean => index !== -1 && index < end
 
-function hasLineBreak(bytes: Buffer, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) {
-    if (bytes[i] === LF || bytes[i] === CR) return true
+/** Grams are of characters without the line break or the zero bytes that may stand between them. */
+function hasGap(bytes: Buffer, at: number): boolean {
+  for (let i = at; i < at + 2 * GRAM_BYTES; i++) {
+    if (bytes[i] === LF || bytes[i] === CR || bytes[i] === NUL) return true
   }
   return false
 }

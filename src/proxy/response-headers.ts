@@ -97,11 +97,14 @@ export interface UpstreamHead {
   readonly leaks: number
 }
 
-/** Sorts an upstream's raw response headers into what passes to the client and what the hop needs to know. */
+/**
+ * Sorts an upstream's raw response headers into what passes to the client and what the hop needs to know; `sentTo` is
+ * the URL that was asked.
+ */
 export function readUpstreamHead(
   status: number,
   rawHeaders: RawHeaders,
-  origin: string,
+  sentTo: string,
 ): UpstreamHead {
   const named = connectionTokens(rawHeaders)
   const passing: string[] = []
@@ -119,7 +122,7 @@ export function readUpstreamHead(
     else if (name === 'content-encoding') contentEncoding += `,${value}`
     else if (name === 'x-request-id') requestId = value
     if (isSecondType || isDropped(name) || named?.has(name)) continue
-    const passed = ADDRESSES.has(name) ? ownLocation(value, origin) : value
+    const passed = ADDRESSES.has(name) ? ownLocation(value, sentTo) : value
     if (passed !== undefined) passing.push(name, passed)
   }
   if (requestId !== undefined) passing.push('x-upstream-request-id', requestId)
@@ -159,9 +162,10 @@ export function withoutHeader(headers: readonly string[], name: string): string[
  * An address within the upstream as a path here, or undefined for any other: a client that followed it would send
  * its token and body to an origin that nobody chose. A path that begins with two slashes would be read as one.
  */
-function ownLocation(value: string, origin: string): string | undefined {
-  const url = URL.parse(value, origin)
-  if (url?.origin !== origin || url.pathname.startsWith('//')) return undefined
+function ownLocation(value: string, sentTo: string): string | undefined {
+  const url = URL.parse(value, sentTo)
+  if (url === null || url.pathname.startsWith('//')) return undefined
+  if (url.origin !== URL.parse(sentTo)?.origin) return undefined
   return `${url.pathname}${url.search}`
 }
 

@@ -2,14 +2,15 @@
 const PREFIX = /^(?:hk|sk)-(?=.{8})/
 
 /**
- * The characters that stand wherever a credential does: its own, all visible ASCII, and those of its base64 at each
- * of the three alignments, in both alphabets.
+ * The characters that stand wherever a credential does: its own, all visible ASCII, those of its base64 at each of
+ * the three alignments, in both alphabets, and those of its hexadecimal in either case.
  */
 export function buildSecretForms(credential: string): readonly string[] {
   const secret = credential.replace(PREFIX, '')
   const encoded = [0, 1, 2].map((offset) => encodeAt(secret, offset))
   const urlSafe = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
-  return [...new Set([secret, ...encoded, ...urlSafe])]
+  const hex = Buffer.from(secret, 'latin1').toString('hex')
+  return [...new Set([secret, ...encoded, ...urlSafe, hex, hex.toUpperCase()])]
 }
 
 /**

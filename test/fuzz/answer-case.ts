@@ -81,7 +81,7 @@ export function buildAnswerCase(seed: number, index: number): AnswerCase {
 
 function buildAnswer(dice: Dice, id: string): string {
   const leak = spellCredential(dice)
-  const inline = leak.replace(/[\r\n]/g, '')
+  const inline = leak.replace(/[\r\n\0]/g, '')
   const [type, body] = buildBody(dice, dice.chance(0.7) ? leak : 'nothing')
   const lines = [
     `HTTP/1.1 ${dice.pick(STATUSES)}${dice.chance(0.1) ? inline : ''}`,

@@ -32,6 +32,9 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ['under a prefix nobody uses', (credential) => credential.replace(/^hk-/, 'xyz_')],
   ['without a prefix', (credential) => credential.replace(/^hk-/, '')],
   ['over two lines', (credential) => wrap(credential, 30, '\n')],
+  ['in UTF-16', (credential) => Buffer.from(credential, 'utf16le').toString('latin1')],
+  ['in UTF-16, the high byte first', escapeWith((_hex, code) => `\0${String.fromCharCode(code)}`)],
+  ['in UTF-32', escapeWith((_hex, code) => `${String.fromCharCode(code)}\0\0\0`)],
   ['percent-encoded', escapeWith((hex) => `%${hex}`)],
   [
     'percent-encoded here and there, in upper case',
@@ -75,6 +78,11 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ['in hexadecimal HTML entities', escapeWith((hex) => `&#x${hex};`, everySecond)],
   ['in HTML entities with zeros', escapeWith((hex) => `&#X000${upper(hex)};`)],
   ['in HTML entities without semicolons', escapeWith((_hex, code) => `&#${code}`)],
+  ['in hexadecimal', (credential) => Buffer.from(credential).toString('hex')],
+  [
+    'in hexadecimal, in upper case',
+    (credential) => upper(Buffer.from(`key=${credential}`).toString('hex')),
+  ],
   ['in base64', base64],
   ['in base64 behind one byte', (credential) => base64(`:${credential}`)],
   ['in base64 behind two bytes', (credential) => base64(`a:${credential}x`)],

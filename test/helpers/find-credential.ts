@@ -17,6 +17,9 @@ const READERS: readonly ((text: string) => string)[] = [
 
 const SHORT: Readonly<Record<string, string>> = { n: '\n', r: '\r' }
 
+/** As UTF-16 and UTF-32 have them between ASCII characters. */
+const FEW_NULS = /(?<!\0)\0{1,3}(?!\0)/g
+
 const SINGLE_LINE_BREAK = /(?<![\r\n])(?:\r\n|\r|\n)(?![\r\n])/g
 
 /** The views of a text: as it is, and with up to three layers of escapes undone, of one kind or of several. */
@@ -41,13 +44,15 @@ function needlesOf(credential: string): string[] {
     return text.slice(Math.ceil(start / 6), Math.floor(end / 6))
   })
   const inUrls = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
-  return [secret, ...encoded, ...inUrls]
+  const hex = Buffer.from(secret).toString('hex')
+  return [secret, ...encoded, ...inUrls, hex, hex.toUpperCase()]
 }
 
 /** Where a credential stands in a text in any form that a reader undoes; undefined when it does not. */
 export function findCredential(text: string, credential: string): string | undefined {
   const needles = needlesOf(credential)
-  for (const view of viewsOf(text)) {
+  for (const escaped of viewsOf(text)) {
+    const view = escaped.replace(FEW_NULS, '')
     for (const joined of new Set([view, view.replace(SINGLE_LINE_BREAK, '')])) {
       const at = needles.map((needle) => joined.indexOf(needle)).find((index) => index !== -1)
       if (at !== undefined) return joined.slice(Math.max(0, at - 20), at + 100)

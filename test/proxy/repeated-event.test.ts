@@ -34,6 +34,10 @@ const EVENTS = [
   event(0, '"finish_reason":"stop"'),
   'data: {"choices":[{"index":0,"delta":{"content":"a"}}],"error":{"message":"no"}}\n\n',
   'data: {"choices":[{"index":0,"delta":{"content":"a\n\n',
+  // Line ends that nobody escaped: several events, of which the first and the last make one that was seen before.
+  event(0, 'X').replace('X', 'a\n\ndata: [DONE]\n\nb'),
+  event(0, 'X').replace('X', 'a\r\rdata: [DONE]\r\rb'),
+  event(0, 'X').replace('X', 'a\\\n\ndata: [DONE]\n\nb'),
   'data: [DONE]\n\n',
   ': ping\n\n',
   '\n',

@@ -133,12 +133,32 @@ describe('an answer that came compressed', () => {
     expect(wire).not.toContain('\u001f\u008b')
   })
 
-  it.each([200, 204, 304])('without a body, %i, is passed on', async (status) => {
+  it.each([
+    [200, 'gzip'],
+    [204, 'gzip'],
+    [304, 'gzip'],
+    [204, 'snappy'],
+    [304, 'snappy'],
+  ])('without a body, %i, is passed on, encoded as %s or not', async (status, encoding) => {
     const upstream = await startScriptedUpstream((socket) =>
-      socket.end(`HTTP/1.1 ${status} X\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n`),
+      socket.end(
+        `HTTP/1.1 ${status} X\r\ncontent-encoding: ${encoding}\r\nconnection: close\r\n\r\n`,
+      ),
     )
     const gateway = await startGateway({ upstream })
-    expect((await sendOverWire({ port: gateway.port })).status).toBe(status)
+    const { status: passed, head } = await sendOverWire({ port: gateway.port })
+    expect(passed).toBe(status)
+    expect(head).not.toContain(encoding)
+  })
+
+  it('is passed on to HEAD, whatever it would have been encoded as', async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(200, { 'content-encoding': 'snappy', 'content-length': 9 }).end()
+    })
+    const gateway = await startGateway({ upstream: upstream.origin })
+    const response = await gateway.fetch('/v1/models', { method: 'HEAD' })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-length')).toBeNull()
   })
 
   it('is passed on up to what breaks it, and then cut', async () => {

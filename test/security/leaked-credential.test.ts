@@ -123,7 +123,7 @@ const CUTS: Readonly<Record<string, (pieces: readonly Piece[]) => string[]>> = {
 }
 
 const FORMS = CREDENTIAL_FORMS.map(([name, write]) => [name, write(TEST_CREDENTIAL)] as const)
-const INLINE_FORMS = FORMS.filter(([, leak]) => !/[\r\n]/.test(leak))
+const INLINE_FORMS = FORMS.filter(([, leak]) => !/[\r\n\0]/.test(leak))
 
 interface Script {
   readonly how: string

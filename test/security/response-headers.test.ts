@@ -182,8 +182,11 @@ describe('what an upstream says in its headers', () => {
     ['two slashes behind an encoded dot', '/%2e//other.example', undefined],
     ['two slashes behind two dots', '/..//other.example/a', undefined],
     ['two slashes behind a path that is left', '/a/..//other.example', undefined],
-    ['two slashes behind a dot alone', './/other.example', undefined],
-  ])('as a location leads nowhere else: %s', async (_what, location, passed) => {
+    ['two slashes behind two dots alone', '../..//other.example', undefined],
+    ['a neighbour', 'next?a=1', '/v1/chat/next?a=1'],
+    ['a level up', '../files/x', '/v1/files/x'],
+    ['another query', '?a=1', '/v1/chat/completions?a=1'],
+  ])('as a location leads where it says, and nowhere else: %s', async (_what, location, passed) => {
     for (const name of ['location', 'content-location']) {
       const headers = await answerTo([`${name}: ${location}`])
       expect(headers.get(name)).toEqual(passed === undefined ? undefined : [passed])

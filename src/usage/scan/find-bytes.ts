@@ -1,3 +1,5 @@
+const LF = 0x0a
+const CR = 0x0d
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
@@ -9,12 +11,14 @@ export function isAt(bytes: Buffer, from: number, expected: Buffer): boolean {
   return true
 }
 
-/** The quote that ends a JSON string, looked for from inside it; -1 when it is not here. */
+/** The quote that ends a JSON string, looked for from inside it; -1 when it is not here, in the same line. */
 export function findQuote(bytes: Buffer, from: number): number {
+  let isEscaped = false
   for (let at = from; at < bytes.length; at++) {
     const byte = bytes[at]
-    if (byte === QUOTE) return at
-    if (byte === BACKSLASH) at++
+    if (byte === LF || byte === CR) return -1
+    if (byte === QUOTE && !isEscaped) return at
+    isEscaped = byte === BACKSLASH && !isEscaped
   }
   return -1
 }
