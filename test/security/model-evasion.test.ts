@@ -118,4 +118,24 @@ describe('a client with a budget', () => {
     expect(text).toContain('has no price for this')
     expect(upstream.received).toEqual([])
   })
+
+  // The work goes on when the answer has ended, and what it used is told to whoever asks later: not here.
+  it.each([true, 'true', 1])('asks for nothing in the background: %s', async (background) => {
+    const { upstream, post } = await start()
+    for (const path of ['/v1/responses', '/v1/Responses', '/luma/v1/responses']) {
+      const { status, text } = await post(CAPPED, path, { model: 'both', input: 'x', background })
+      expect(status).toBe(403)
+      expect(text).toContain('"param":"background"')
+    }
+    expect(upstream.received).toEqual([])
+  })
+
+  it.each([
+    ['/v1/responses', { model: 'both', input: 'x', background: false }],
+    ['/v1/responses', { model: 'both', input: 'x', background: null }],
+    ['/v1/images/generations', { model: 'picture', prompt: 'x', background: 'transparent' }],
+  ])('asks %s for what ends with its answer', async (path, body) => {
+    const { post } = await start()
+    expect((await post(CAPPED, path, body)).status).toBe(200)
+  })
 })
