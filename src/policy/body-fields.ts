@@ -5,6 +5,8 @@ export interface BodyFields {
   readonly model?: string
   /** It names models to fall back to, in a member that some upstreams read. */
   readonly hasFurtherModels?: true
+  /** It asks for work that goes on when nobody waits for it, or for a kind of picture. */
+  readonly hasBackground?: true
   readonly stream?: boolean
   readonly n?: number
   /** The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`. */
@@ -34,6 +36,7 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
   'model',
   'models',
   'fallbacks',
+  'background',
   'stream',
   'n',
   'max_tokens',
@@ -93,6 +96,7 @@ function fold(name: string): string {
 function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
   const model = found.get('model')?.value
   const stream = found.get('stream')?.value
+  const background = found.get('background')?.value ?? false
   const n = found.get('n')?.value
   const maxima = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
     .map((name) => found.get(name)?.value)
@@ -100,6 +104,7 @@ function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
   return {
     ...(typeof model === 'string' && { model }),
     ...((found.has('models') || found.has('fallbacks')) && { hasFurtherModels: true as const }),
+    ...(background !== false && { hasBackground: true as const }),
     ...(typeof stream === 'boolean' && { stream }),
     ...(typeof n === 'number' && { n }),
     ...(maxima.length > 0 && { maxTokens: Math.max(...maxima) }),

@@ -29,8 +29,13 @@ const FURTHER_MODELS =
 const REALTIME =
   'What a realtime call uses is seen by nobody here, so a client with certain models or a budget may not make one.'
 
+/** OpenAI's word for it, wherever an upstream has it. */
+const RESPONSES = /\/responses(?:\/|$)/
+const BACKGROUND =
+  'What a response in the background uses is told when nobody listens any more, so a client with a budget may not ask for one. Leave "background" out.'
+
 /** What a request says of the models that it is for. */
-type Named = Pick<BodyFields, 'model' | 'hasFurtherModels'>
+type Named = Pick<BodyFields, 'model' | 'hasFurtherModels' | 'hasBackground'>
 
 /**
  * Throws when a client may not use a model. A family other than `/v1` counts as a model of its own name, so that a
@@ -39,14 +44,19 @@ type Named = Pick<BodyFields, 'model' | 'hasFurtherModels'>
 export function checkModel(
   { models, budgets }: Client,
   target: Target,
-  { model, hasFurtherModels }: Named,
+  { model, hasFurtherModels, hasBackground }: Named,
 ): void {
   if (models === undefined && !isInMoney(budgets)) return
   const inPath = modelsInPath(target.path)
   const inUrl = [...inPath, ...modelsInQuery(target.search)]
   if (isPathWithin(plainPath(target.path), '/v1/realtime')) throw notAllowed(REALTIME)
   if (hasFurtherModels) throw notAllowed(FURTHER_MODELS)
-  if (isInMoney(budgets)) refuseOthers(inUrl, model)
+  if (isInMoney(budgets)) {
+    refuseOthers(inUrl, model)
+    if (hasBackground && RESPONSES.test(plainPath(target.path))) {
+      throw new KeystowError('notAllowed', { message: BACKGROUND, param: 'background' })
+    }
+  }
   if (models === undefined) return
   const family = target.family?.name ?? 'v1'
   const named = [

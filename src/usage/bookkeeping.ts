@@ -5,6 +5,7 @@ import { isInMoney, type Reservation } from './budget.ts'
 import { type CostOutlook, createCostOutlook, FREE_OUTLOOK } from './cost-outlook.ts'
 import type { DemandMeter } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
+import { findPrice } from './find-price.ts'
 import type { EntryEnding, LedgerEntry } from './ledger-entry.ts'
 import type { Meter } from './meter.ts'
 import { costOf } from './price.ts'
@@ -62,7 +63,7 @@ const NOTHING_USED = { ...NO_USAGE, costMicros: 0, isEstimated: false }
 
 export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
   const { ledger, pricing, meter, demand, request } = options
-  const { id, clientId, path, caps, startedAt, fields, family } = request
+  const { id, clientId, path, caps, startedAt, fields, family, endpoint } = request
   // By the wall clock as it is now: it may have been set since the process began.
   const at = Math.round(Date.now() - (performance.now() - startedAt))
   const { currency } = pricing
@@ -76,7 +77,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
 
   function read(isWhole: boolean) {
     const reading = meter.read(isWhole)
-    const price = pricing.find(nameModel() || family, reading)
+    const price = findPrice(pricing, { endpoint, family, model: nameModel() }, reading)
     const cost = price && costOf(reading.usage, price)
     const costMicros = reading.isBilled ? cost : 0
     return { ...reading.usage, costMicros, isEstimated: reading.isEstimated }
@@ -119,14 +120,15 @@ function readOutlook({ pricing, demand, request }: BookkeepingOptions): CostOutl
   if (endpoint === 'free') return FREE_OUTLOOK
   const asked = demand.read()
   const model = fields.model ?? asked.formModel
-  const price = pricing.find(model ?? family, asked)
+  const price = findPrice(pricing, { endpoint, family, model }, asked)
   if (price !== undefined) return createCostOutlook({ endpoint, demand: asked, price, fields })
+  const name = endpoint === 'task' && family !== 'v1' ? family : model
   const what =
-    model === undefined
+    name === undefined
       ? 'A request that names no model'
-      : `The model ${JSON.stringify(model.slice(0, 100))}`
+      : `The model ${JSON.stringify(name.slice(0, 100))}`
   throw new KeystowError('notAllowed', {
-    message: `${what} has no price at this server, so a client with a budget may not use it. Its operator can add it to the price table.`,
+    message: `${what} has no price for this at this server, so a client with a budget may not use it. Its operator can add it to the price table.`,
     param: 'model',
   })
 }

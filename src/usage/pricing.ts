@@ -26,7 +26,8 @@ export interface Pricing {
   nameOf(model: string): string | undefined
 }
 
-interface ImageKind {
+/** Of the images of a call, as far as they are known. */
+export interface ImageKind {
   readonly imageSize: string | undefined
   readonly imageQuality: string | undefined
 }

@@ -15,6 +15,7 @@ models:
   by-second: { perSecond: 0.000010 }
   picture: { perImage: 0.000030 }
   mj: { perCall: 0.000050 }
+  suno: { perCall: 0.000070 }
   demo-*: { inputPerMillion: 1, outputPerMillion: 1 }
 `
 

@@ -14,7 +14,7 @@ import { echo, startUpstream } from '../helpers/upstream.ts'
 const LISTED = 'ks-test-listed'
 const CAPPED = 'ks-test-capped'
 const hash = (token: string): string => hashClientToken(token).toString('hex')
-const YAML = `routes: { suno: { prefix: /suno } }
+const YAML = `routes: { suno: { prefix: /suno }, luma: { prefix: /luma } }
 clients:
   - { id: listed, tokenHash: ${hash(LISTED)}, models: [both, demo-*, suno, '*-mini'] }
   - { id: capped, tokenHash: ${hash(CAPPED)}, budgetPerDay: 1 }
@@ -91,5 +91,51 @@ describe('a client with a budget', () => {
     expect((await post(CAPPED, '/mj/submit/imagine', body)).status).toBe(200)
     const [entry] = await readEntries(gateway, 1)
     expect(entry).toMatchObject({ costMicros: 50 })
+  })
+
+  it.each([
+    ['a cheap one', 'by-token', 70],
+    ['one that costs less a call', 'mj', 70],
+    ['one that costs more a call', 'by-call', 100],
+    ['one without a price', 'chirp', 70],
+    ['none', undefined, 70],
+  ])('pays for a family at least what that costs, if it names %s', async (_, model, costMicros) => {
+    const { gateway, post } = await start()
+    expect((await post(CAPPED, '/suno/generate', { model, prompt: 'x' })).status).toBe(200)
+    const [entry] = await readEntries(gateway, 1)
+    expect(entry).toMatchObject({ costMicros })
+  })
+
+  it.each([
+    ['a family without a price', '/luma/generations', 'by-call'],
+    ['an image', '/v1/images/generations', 'by-second'],
+    ['talk', '/v1/chat/completions', 'picture'],
+    ['speech', '/v1/audio/speech', 'both'],
+  ])('does not pay for %s with a price of something else', async (_what, path, model) => {
+    const { upstream, post } = await start()
+    const { status, text } = await post(CAPPED, path, { model, prompt: 'x', input: 'x' })
+    expect(status).toBe(403)
+    expect(text).toContain('has no price for this')
+    expect(upstream.received).toEqual([])
+  })
+
+  // The work goes on when the answer has ended, and what it used is told to whoever asks later: not here.
+  it.each([true, 'true', 1])('asks for nothing in the background: %s', async (background) => {
+    const { upstream, post } = await start()
+    for (const path of ['/v1/responses', '/v1/Responses', '/luma/v1/responses']) {
+      const { status, text } = await post(CAPPED, path, { model: 'both', input: 'x', background })
+      expect(status).toBe(403)
+      expect(text).toContain('"param":"background"')
+    }
+    expect(upstream.received).toEqual([])
+  })
+
+  it.each([
+    ['/v1/responses', { model: 'both', input: 'x', background: false }],
+    ['/v1/responses', { model: 'both', input: 'x', background: null }],
+    ['/v1/images/generations', { model: 'picture', prompt: 'x', background: 'transparent' }],
+  ])('asks %s for what ends with its answer', async (path, body) => {
+    const { post } = await start()
+    expect((await post(CAPPED, path, body)).status).toBe(200)
   })
 })
