@@ -13,6 +13,10 @@ interface Pending {
   readonly done: (error?: Error | null) => void
 }
 
+/** Each member takes a decoder, which costs as much as kilobytes of text: so many that are so small are sent for that. */
+const MANY_MEMBERS = 4096
+const MIN_AVERAGE_BYTES = 64
+
 /**
  * Decodes one member after the other to the last byte. zlib's own decoders end with the first that ends within a
  * write, as if nothing had followed; what follows is decoded too, or is an error.
@@ -22,8 +26,11 @@ export function createMembers({ create, mayFollow }: Member): Duplex {
   let pending: Pending | undefined
   let onFinal: ((error?: Error | null) => void) | undefined
   let isEnded = false
+  let begunMembers = 0
+  let received = 0
 
   function begin(): ReturnType<Member['create']> {
+    begunMembers++
     const begun = create()
     begun.on('error', (error) => members.destroy(error))
     begun.on('data', (plain: Buffer) => {
@@ -51,6 +58,9 @@ export function createMembers({ create, mayFollow }: Member): Duplex {
     if (isEnded && !mayFollow) {
       return done(new Error('bytes follow the end of what is compressed'))
     }
+    if (begunMembers > MANY_MEMBERS && received < begunMembers * MIN_AVERAGE_BYTES) {
+      return done(new Error('what is compressed comes in too many small members'))
+    }
     isEnded = false
     decoder ??= begin()
     const own: Pending = { chunk, taken: decoder.bytesWritten, done }
@@ -69,7 +79,11 @@ export function createMembers({ create, mayFollow }: Member): Duplex {
   }
 
   const members = new Duplex({
-    write: (chunk: Buffer, _encoding, done) => (chunk.length === 0 ? done() : take(chunk, done)),
+    write(chunk: Buffer, _encoding, done) {
+      received += chunk.length
+      if (chunk.length === 0) done()
+      else take(chunk, done)
+    },
     read: () => void decoder?.resume(),
     final(done) {
       if (decoder === undefined) return conclude(done)

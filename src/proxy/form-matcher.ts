@@ -92,12 +92,14 @@ export function createFormMatcher(forms: readonly Buffer[]): FormMatcher {
         }
         if (kind === NUL_CLASS) {
           if (++nuls > MAX_NULS) state = 0
+          if (state === 0 && at > start + 1) at = behindIntroducer(bytes, start)
           continue
         }
         if (kind === LINE_BREAK_CLASS) {
           const isSecond = lineBreak !== 0 && !(lineBreak === CR && character === LF)
           if (isSecond) state = 0
           lineBreak = character
+          if (state === 0 && at > start + 1) at = behindIntroducer(bytes, start)
           continue
         }
         lineBreak = 0

@@ -163,6 +163,25 @@ describe('the egress scan', () => {
     }
   })
 
+  it('finds one whose beginning looks like an escaped line break or zero', () => {
+    const rest = 'abcdef0123456789ghijkl'
+    for (const [before, first] of [
+      ['\\', 'n'],
+      ['\\', 'r'],
+      ['%', '00'],
+      ['\\u', '0000'],
+    ] as const) {
+      const by = createEgressScanner([createSecret(`hk-${first}${rest}`)])
+      for (const write of SPELLINGS) {
+        const escaped = Array.from(rest, write).join('')
+        for (const size of [1, 7, 1000]) {
+          const { text } = scanInPieces(`"${before}${first}${escaped}"`, size, { by })
+          expect(text).toBe(`"${before}[redacted]"`)
+        }
+      }
+    }
+  })
+
   it('finds one that begins so, with its other characters escaped', () => {
     const rest = '60abcdef0123456789ghijkl'
     const hex = createEgressScanner([createSecret(`hk-4f${rest}`)])

@@ -106,6 +106,7 @@ describe('an answer that came compressed', () => {
     ['half of a head', 'gzip', gzipSync(BODY).subarray(0, 5)],
     ['the name of what every object has', 'constructor', gzipSync(BODY)],
     ['compress, which nobody uses', 'compress', gzipSync(BODY)],
+    ['one small frame after the other', 'zstd', Buffer.concat(Array(9999).fill(SKIPPED))],
   ])('with %s is answered 502', async (_what, encoding, body) => {
     const { response } = await answerTo(body, { 'content-encoding': encoding })
     expect(response.status).toBe(502)
