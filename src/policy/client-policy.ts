@@ -22,6 +22,10 @@ const MODEL_IN_PATH = /^\/v1\/(?:engines|models|deployments)\/([^/:]+)/i
 /** What is cut off, left out or replaced on the way makes another name of it. */
 const UNSAFE = /[\p{Cc}\ufffd]/u
 
+/** In the path of another provider, whose body then need not name one. */
+const MODEL_ANYWHERE = /\/(?:engines|models|deployments)\/([^/:]+)/i
+const MODEL_PREFIX = /^models\//
+
 const NO_MODEL =
   'This client may use certain models only, and the request names none. Name one in "model".'
 const FURTHER_MODELS =
@@ -53,6 +57,7 @@ export function checkModel(
   if (hasFurtherModels) throw notAllowed(FURTHER_MODELS)
   if (isInMoney(budgets)) {
     refuseOthers(inUrl, model)
+    refuseOtherOfFamily(target.path, model)
     if (hasBackground && RESPONSES.test(plainPath(target.path))) {
       throw new KeystowError('notAllowed', { message: BACKGROUND, param: 'background' })
     }
@@ -82,8 +87,15 @@ function refuseOthers(inUrl: readonly string[], model: string | undefined): void
   throw notAllowed('The URL names another model than the body. Name it in "model" alone.')
 }
 
-function modelsInPath(path: string): string[] {
-  const name = MODEL_IN_PATH.exec(path.replaceAll(/;[^/]*/g, ''))?.[1]
+/** A family without a model in its body is paid for by its name; one in the body must not be a cheaper one. */
+function refuseOtherOfFamily(path: string, model: string | undefined): void {
+  if (model === undefined) return
+  const named = modelsInPath(path, MODEL_ANYWHERE)
+  refuseOthers(named, model.replace(MODEL_PREFIX, ''))
+}
+
+function modelsInPath(path: string, pattern = MODEL_IN_PATH): string[] {
+  const name = pattern.exec(path.replaceAll(/;[^/]*/g, ''))?.[1]
   return name === undefined ? [] : [decodeURIComponent(name)]
 }
 

@@ -41,20 +41,21 @@ const ANSWER_TIMEOUT_MS = 30_000
 /** What it charges is in hundredths of a yuan. */
 const MICROS_PER_FEN = 10_000
 
-/** The provider writes numbers as texts. */
+/** The provider writes numbers as texts. What was given back stands as less than nothing. */
 const count = z.coerce.number().int().nonnegative()
+const word = z.coerce.string().nullish()
 
 const pageSchema = z.object({
   data: z.object({
     logs: z.array(
       z.object({
         id: z.coerce.string(),
-        reqid: z.string(),
+        reqid: word,
         ctime: count,
-        model: z.string(),
-        prompt_tokens: count,
-        completion_tokens: count,
-        fen: z.coerce.number().nonnegative().optional(),
+        model: word,
+        prompt_tokens: count.nullish(),
+        completion_tokens: count.nullish(),
+        fen: z.coerce.number().nullish(),
       }),
     ),
   }),
@@ -111,12 +112,12 @@ async function readPage(options: CallLogOptions, start: number): Promise<Row[]> 
   }
   return data.logs.map((row) => ({
     id: row.id,
-    requestId: row.reqid,
+    requestId: row.reqid ?? '',
     at: row.ctime * 1000,
-    model: row.model,
-    inputTokens: row.prompt_tokens,
-    outputTokens: row.completion_tokens,
-    costMicros: row.fen === undefined ? undefined : Math.round(row.fen * MICROS_PER_FEN),
+    model: row.model ?? '',
+    inputTokens: row.prompt_tokens ?? 0,
+    outputTokens: row.completion_tokens ?? 0,
+    costMicros: row.fen == null ? undefined : Math.round(row.fen * MICROS_PER_FEN),
   }))
 }
 

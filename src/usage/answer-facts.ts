@@ -60,6 +60,8 @@ const BODY_TEXTS: TextNames = {
 /** Members that tell something else; the outermost ones only. */
 const EVENT_VALUES: TextNames = {
   images: ['type', 'size', 'quality'],
+  // Only an event that is an error has one of its own.
+  responses: ['message'],
   other: ['message', ...NO_TEXTS],
 }
 const BODY_VALUES: TextNames = {
@@ -69,8 +71,8 @@ const BODY_VALUES: TextNames = {
   task: ['code'],
 }
 
-/** What a family of tasks says when it has begun one: Midjourney's 22 is a place in the queue. */
-const BEGUN: ReadonlySet<string> = new Set(['0', '1', '22', '200', 'success', 'succeed'])
+/** What a family of tasks says when it has begun one: Midjourney's 22 is a place in the queue, Jimeng's 10000 is its 0. */
+const BEGUN = /^(?:0*|1|22|2\d\d|10000|null|ok|success|succeed(?:ed)?|submitted|created)$/i
 
 const MAX_DURATION_SECONDS = 1_000_000
 
@@ -119,6 +121,7 @@ export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): Answe
       case 'quality':
       case 'duration':
       case 'code':
+      case 'message':
         return depth === 1 ? WANT.VALUE : WANT.NOTHING
       default:
         // The segments of a transcription repeat its text.
@@ -165,8 +168,8 @@ export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): Answe
       imageSize: asText(values.get('size')),
       imageQuality: asText(values.get('quality')),
       durationMs: asDurationMs(values.get('duration')),
-      hasError: values.has('error'),
-      isTaskRefused: values.has('code') && !BEGUN.has(String(values.get('code')).toLowerCase()),
+      hasError: values.has('error') || values.has('message'),
+      isTaskRefused: values.has('code') && !BEGUN.test(String(values.get('code'))),
     }),
   }
 }

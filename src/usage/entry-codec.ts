@@ -100,7 +100,8 @@ export function toStoredEntry(entry: LedgerEntry, at = entry.at): LedgerEntry {
     id: entry.id.slice(0, MAX_ID_LENGTH),
     at: toCount(at),
     clientId: entry.clientId.slice(0, MAX_ID_LENGTH),
-    model: entry.model.slice(0, MAX_NAME_LENGTH),
+    // A half of a pair is no text to SQLite, nor to a script in Redis, which ends at it.
+    model: entry.model.slice(0, MAX_NAME_LENGTH).toWellFormed(),
     path: entry.path.slice(0, MAX_PATH_LENGTH),
     status: toCount(entry.status),
     costMicros: entry.costMicros === undefined ? undefined : toCount(entry.costMicros),

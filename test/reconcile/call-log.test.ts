@@ -79,6 +79,19 @@ it('reads a log without prices', async () => {
   expect(await readAll(origin)).toMatchObject([{ outputTokens: 11, costMicros: undefined }])
 })
 
+it.each([
+  ['no id', { reqid: null, model: undefined }, { requestId: '', model: '' }],
+  ['an id that is a number', { reqid: 12 }, { requestId: '12' }],
+  ['what was given back', { fen: '-3' }, { costMicros: -30_000 }],
+  ['no price', { fen: null }, { costMicros: undefined }],
+  ['no tokens', { prompt_tokens: undefined, completion_tokens: '' }, { outputTokens: 0 }],
+])('reads on past a call that has %s', async (_what, fields, expected) => {
+  const { origin } = await startAccount(() => logs([{ ...record(2), ...fields }, record(1)]))
+  const calls = await readAll(origin)
+  expect(calls).toHaveLength(2)
+  expect(calls[0]).toMatchObject(expected)
+})
+
 it('reads each call once while the log grows', async () => {
   const all = newestFirst(700)
   const { origin } = await startAccount(({ start, limit }, question) => {

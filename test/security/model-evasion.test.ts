@@ -77,6 +77,7 @@ describe('a client with a budget', () => {
   it.each([
     ['in the query', '/v1/chat/completions?model=dear', { model: 'both' }],
     ['in the path', '/v1/engines/dear/completions', { model: 'both' }],
+    ['in the path of a family', '/luma/v1beta/models/dear:generateContent', { model: 'both' }],
     ['in a list to fall back to', '/v1/chat/completions', { model: 'both', models: ['dear'] }],
     ['in a realtime session', '/v1/realtime/calls', { model: 'both', session: { model: 'dear' } }],
   ])('names no other model than it pays %s', async (_where, path, body) => {

@@ -126,11 +126,16 @@ describe('a task', () => {
     '{"code":22,"result":1}',
     '{"code":"success","data":"x"}',
     '{"id":"x","state":"queued"}',
+    '{"code":null,"id":"x"}',
+    '{"code":"","id":"x"}',
+    '{"code":201,"id":"x"}',
+    '{"code":10000,"data":{"task_id":"x"}}',
+    '{"code":"OK","id":"x"}',
   ])('is billed when it has begun: %s', (answer) => {
     expect(read({ endpoint: 'task', answer })).toMatchObject(exact({}))
   })
 
-  it.each(['{"code":24,"description":"banned"}', '{"code":"fail"}', '{"error":"no"}'])(
+  it.each(['{"code":24,"description":"banned"}', '{"code":"fail"}', '{"code":400}', '{"error":"no"}'])(
     'is not billed when it was refused: %s',
     (answer) => {
       expect(read({ endpoint: 'task', answer })).toMatchObject(NOTHING)

@@ -225,3 +225,22 @@ describe('the meter of a running stream', () => {
     expect(metered.outputTokens()).toBe(11)
   })
 })
+
+describe('an error of a response', () => {
+  const error = `event: error\ndata: ${JSON.stringify({ type: 'error', code: 'server_error', message: '不', param: null })}\n\n`
+  const asked = { endpoint: 'responses', request: { input: '你好' }, head: EVENTS } as const
+  const event = (data: object): string => `data: ${JSON.stringify(data)}\n\n`
+  const created = event({ type: 'response.created', response: { error: null, usage: null } })
+
+  it('that comes before any text used nothing', () => {
+    expect(read({ ...asked, answer: error })).toMatchObject(NOTHING)
+    expect(read({ ...asked, answer: created + error })).toMatchObject(NOTHING)
+  })
+
+  it('that comes behind text leaves what was written', () => {
+    const delta = event({ type: 'response.output_text.delta', delta: '你好' })
+    expect(read({ ...asked, answer: created + delta + error })).toMatchObject(
+      estimate({ inputTokens: 6, outputTokens: 2 }),
+    )
+  })
+})
