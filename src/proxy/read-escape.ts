@@ -40,9 +40,32 @@ interface Cursor {
  * they end with is all there will be.
  */
 export function readEscape(bytes: Buffer, at: number, unit: Unit, isLast: boolean): void {
-  readLayer(bytes, at, unit, isLast)
-  if (isOuter(unit)) readOuter(bytes, at, unit, { layers: MAX_OUTER_LAYERS, isLast })
+  readUnit(bytes, at, unit, { layers: MAX_OUTER_LAYERS, isLast })
   if (isLast) unit.isCut = false
+}
+
+type Depth = Pick<Cursor, 'layers' | 'isLast'>
+
+function readUnit(bytes: Buffer, at: number, unit: Unit, depth: Depth): void {
+  readLayer(bytes, at, unit, depth.isLast)
+  if (!isOpenEntity(bytes, at, unit)) {
+    if (isOuter(unit)) readOuter(bytes, at, unit, depth)
+    return
+  }
+  const { character, length } = unit
+  unit.character = AMPERSAND
+  unit.length = 1
+  readOuter(bytes, at, unit, depth)
+  if (unit.length > 1 || unit.isCut) return
+  unit.character = character
+  unit.length = length
+}
+
+/** An entity needs no semicolon, and may go on with digits that are escaped, as in `&#8%32;`. */
+function isOpenEntity(bytes: Buffer, at: number, { length }: Unit): boolean {
+  const end = at + length
+  const isEntity = bytes[at] === AMPERSAND && length > 1
+  return isEntity && bytes[end - 1] !== SEMICOLON && bytes[end] === PERCENT
 }
 
 /**
@@ -52,12 +75,7 @@ export function readEscape(bytes: Buffer, at: number, unit: Unit, isLast: boolea
 const isOuter = ({ character, length, isCut }: Unit): boolean =>
   !isCut && isIntroducer(character) && (length > 1 || character !== BACKSLASH)
 
-function readOuter(
-  bytes: Buffer,
-  at: number,
-  unit: Unit,
-  { layers, isLast }: Pick<Cursor, 'layers' | 'isLast'>,
-): void {
+function readOuter(bytes: Buffer, at: number, unit: Unit, { layers, isLast }: Depth): void {
   for (let left = layers; left > 0 && isOuter(unit); left--) {
     const limit = at + MAX_UNIT_BYTES
     const cursor: Cursor = { at: at + unit.length, limit, layers: left - 1, isLast, isCut: false }
@@ -93,8 +111,7 @@ function take(bytes: Buffer, cursor: Cursor): number {
     return byte
   }
   const unit: Unit = { character: 0, length: 1, isCut: false }
-  readLayer(bytes, cursor.at, unit, cursor.isLast)
-  readOuter(bytes, cursor.at, unit, cursor)
+  readUnit(bytes, cursor.at, unit, cursor)
   cursor.at += unit.length
   cursor.isCut = unit.isCut
   return unit.isCut ? NOTHING : unit.character

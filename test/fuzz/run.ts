@@ -36,6 +36,7 @@ if (!isUsable) failUsage(['a value cannot be used'], USAGE)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 process.stdout.write(`seed ${seed}\n`)
+let told = 0
 if (only !== undefined) showCase(only)
 const result = await runFuzz({
   seed,
@@ -43,14 +44,20 @@ const result = await runFuzz({
   answers,
   limitMs: seconds * 1000,
   only,
-  onProgress: (done) => process.stdout.write(`${describe(done)}\n`),
+  onProgress: tell,
 })
-for (const { caseId, problem } of result.failures) {
-  process.stdout.write(`FAILED ${caseId}: ${problem}\n`)
-  if (caseId !== '') process.stdout.write(`  npm run fuzz -- --seed ${seed} --only ${caseId}\n`)
-}
-process.stdout.write(`${describe(result)}\n`)
+tell(result)
 process.exit(result.failures.length === 0 ? 0 : 1)
+
+/** Failures as they come: a long run may be stopped by hand. */
+function tell(done: FuzzResult): void {
+  for (const { caseId, problem } of done.failures.slice(told)) {
+    process.stdout.write(`FAILED ${caseId}: ${problem}\n`)
+    if (caseId !== '') process.stdout.write(`  npm run fuzz -- --seed ${seed} --only ${caseId}\n`)
+  }
+  told = done.failures.length
+  process.stdout.write(`${describe(done)}\n`)
+}
 
 function describe({
   requests: sent,

@@ -56,6 +56,10 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
     'in HTML entities whose digits are percent-encoded',
     escapeWith((_hex, code) => `&#${percentAll(String(code))};`),
   ],
+  [
+    'in HTML entities of which all digits but the first are percent-encoded',
+    escapeWith((_hex, code) => `&#${String(code)[0]}${percentAll(String(code).slice(1))};`),
+  ],
   ['JSON-escaped', escapeWith((hex) => `\\u00${hex}`)],
   ['JSON-escaped in a URL', escapeWith((hex) => encodeURIComponent(`\\u00${hex}`))],
   ['JSON-escaped in a URL in a URL', escapeWith((hex) => `%255Cu00${hex}`, everySecond)],
