@@ -135,12 +135,14 @@ describe('a task', () => {
     expect(read({ endpoint: 'task', answer })).toMatchObject(exact({}))
   })
 
-  it.each(['{"code":24,"description":"banned"}', '{"code":"fail"}', '{"code":400}', '{"error":"no"}'])(
-    'is not billed when it was refused: %s',
-    (answer) => {
-      expect(read({ endpoint: 'task', answer })).toMatchObject(NOTHING)
-    },
-  )
+  it.each([
+    '{"code":24,"description":"banned"}',
+    '{"code":"fail"}',
+    '{"code":400}',
+    '{"error":"no"}',
+  ])('is not billed when it was refused: %s', (answer) => {
+    expect(read({ endpoint: 'task', answer })).toMatchObject(NOTHING)
+  })
 
   it('is billed when its answer was never seen', () => {
     expect(read({ endpoint: 'task', answer: '', isWhole: false })).toMatchObject(estimate({}))
