@@ -129,12 +129,19 @@ function takeEntity(bytes: Buffer, cursor: Cursor): number {
   const isHex = takeIf(bytes, cursor, (character) => (character | TO_LOWER) === LOWER_X) !== NOTHING
   let value = NOTHING
   for (let digits = 0; digits < MAX_ENTITY_DIGITS; digits++) {
+    const before = cursor.at
     const digit = takeIf(bytes, cursor, (character) => {
       const figure = hexValue(character)
       return figure >= 0 && (figure <= 9 || isHex)
     })
     if (digit === NOTHING) break
-    value = Math.max(value, 0) * (isHex ? 16 : 10) + hexValue(digit)
+    const longer = Math.max(value, 0) * (isHex ? 16 : 10) + hexValue(digit)
+    if (longer > 0xff && cursor.at > before + 1) {
+      // No digit of this one: the next character is escaped, and no semicolon stands between them.
+      cursor.at = before
+      break
+    }
+    value = longer
   }
   if (!cursor.isCut) takeIf(bytes, cursor, (character) => character === SEMICOLON)
   // The semicolon may be missing.

@@ -69,6 +69,7 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ['in HTML entities in JSON', escapeWith((_hex, code) => `\\u0026#${code};`)],
   ['in hexadecimal HTML entities in a URL', escapeWith((hex) => `%26%23x${hex}%3B`)],
   ['in HTML entities of HTML entities', escapeWith((_hex, code) => `&#38;#${code};`)],
+  ['the same without semicolons', escapeWith((_hex, code) => `&#38;#${code}`)],
   ['in HTML entities with many zeros', escapeWith((_hex, code) => `&#${'0'.repeat(28)}${code};`)],
   [
     'JSON-escaped here and there, in upper case',
