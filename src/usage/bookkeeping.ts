@@ -5,7 +5,7 @@ import { isInMoney, type Reservation } from './budget.ts'
 import { type CostOutlook, createCostOutlook, FREE_OUTLOOK } from './cost-outlook.ts'
 import type { DemandMeter } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
-import { findPrice } from './find-price.ts'
+import { findPrice, isPricedByFamily } from './find-price.ts'
 import type { EntryEnding, LedgerEntry } from './ledger-entry.ts'
 import type { Meter } from './meter.ts'
 import { costOf } from './price.ts'
@@ -122,7 +122,7 @@ function readOutlook({ pricing, demand, request }: BookkeepingOptions): CostOutl
   const model = fields.model ?? asked.formModel
   const price = findPrice(pricing, { endpoint, family, model }, asked)
   if (price !== undefined) return createCostOutlook({ endpoint, demand: asked, price, fields })
-  const name = endpoint === 'task' && family !== 'v1' ? family : model
+  const name = isPricedByFamily(request) ? family : model
   const what =
     name === undefined
       ? 'A request that names no model'

@@ -25,18 +25,24 @@ interface PricedCall {
   readonly model: string | undefined
 }
 
+/** A family decides by its path what it does, and may read no model: none that a client names makes it cheaper. */
+export const isPricedByFamily = ({
+  endpoint,
+  family,
+}: Pick<PricedCall, 'endpoint' | 'family'>): boolean => endpoint === 'task' && family !== 'v1'
+
 /** The price of a call; undefined when it has none, or one by which nobody could charge for it. */
 export function findPrice(
   pricing: Pick<Pricing, 'find'>,
-  { endpoint, family, model }: PricedCall,
+  call: PricedCall,
   image: ImageKind,
 ): Price | undefined {
+  const { endpoint, family, model } = call
   const priceOf = (name: string): Price | undefined => {
     const price = pricing.find(name, image)
     return price !== undefined && isFor(endpoint, price) ? price : undefined
   }
-  if (endpoint !== 'task' || family === 'v1') return priceOf(model || family)
-  // A family decides by its path what it does, and may read no model: none that a client names makes it cheaper.
+  if (!isPricedByFamily(call)) return priceOf(model || family)
   const own = priceOf(family)
   const named = model ? priceOf(model) : undefined
   return own && named && named.perCall > own.perCall ? named : own
