@@ -22,6 +22,9 @@ export const MAX_ENTITY_DIGITS = 32
 /** A URL within a URL within a URL. */
 const MAX_PERCENTS = 3
 
+/** More percent signs in a row than escapes can stand around one: those before them begin none. */
+const MAX_RAW_PERCENTS = 8
+
 /** The longest unit: the backslashes, and `u0073`. */
 export const MAX_UNIT_BYTES = MAX_BACKSLASHES + 5
 
@@ -95,6 +98,10 @@ export function readLayer(bytes: Buffer, at: number, unit: Unit, isLast: boolean
 }
 
 function readPercent(bytes: Buffer, at: number, unit: Unit): void {
+  if (bytes[at + 1] === PERCENT) {
+    passLongRun(bytes, at, unit, MAX_RAW_PERCENTS)
+    return
+  }
   let digitsAt = at + 1
   for (let depth = 1; depth < MAX_PERCENTS; depth++) {
     const isNested =
@@ -108,14 +115,8 @@ function readPercent(bytes: Buffer, at: number, unit: Unit): void {
 }
 
 function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
-  let next = at
-  while (bytes[next] === BACKSLASH) next++
-  if (next - at > MAX_BACKSLASHES) {
-    // Together, or a long run would be read again from each of its bytes; and as no character that begins an escape.
-    unit.character = NO_CHARACTER
-    unit.length = next - at - MAX_BACKSLASHES
-    return
-  }
+  const next = passLongRun(bytes, at, unit, MAX_BACKSLASHES)
+  if (unit.character === NO_CHARACTER) return
   const mark = bytes[next]
   const kind = (mark ?? 0) | TO_LOWER
   if (mark === undefined) unit.isCut = true
@@ -125,6 +126,20 @@ function readBackslash(bytes: Buffer, at: number, unit: Unit): void {
     unit.character = SHORT_ESCAPES[mark] ?? 0
     unit.length = next + 1 - at
   }
+}
+
+/**
+ * Where a run of one byte ends. One that is longer than an escape's is a unit but for its end: together, or it would
+ * be read again from each of its bytes; and as no character that begins an escape.
+ */
+function passLongRun(bytes: Buffer, at: number, unit: Unit, max: number): number {
+  let end = at + 1
+  while (bytes[end] === bytes[at]) end++
+  if (end - at > max) {
+    unit.character = NO_CHARACTER
+    unit.length = end - at - max
+  }
+  return end
 }
 
 function readUnicode(bytes: Buffer, at: number, digitsAt: number, unit: Unit): void {

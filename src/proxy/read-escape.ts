@@ -17,8 +17,11 @@ import {
   ZERO,
 } from './escape-unit.ts'
 
-/** How many escapes may stand around one: percent-encoding three times, of every character, needs as many. */
-const MAX_OUTER_LAYERS = 3
+/**
+ * How many escapes may stand around one: percent-encoding three times, of every character, needs three, and one that
+ * has lost a digit another.
+ */
+const MAX_OUTER_LAYERS = 4
 
 /** What `take` gives at the end of the bytes. */
 const NOTHING = -1

@@ -101,3 +101,9 @@ export const CREDENTIAL_FORMS: readonly CredentialForm[] = [
   ],
   ['in base64 in a URL', (credential) => encodeURIComponent(base64(`~?>${credential}>`))],
 ]
+
+/** What is found beyond them, so that a form that has lost a byte on its way is found too. */
+export const BROKEN_FORM: CredentialForm = [
+  'percent-encoded three times, but for the first digit of the outermost',
+  escapeWith((hex) => percentAll(percentAll(`%${hex}`)).replaceAll('%33%3', '%33%%33')),
+]

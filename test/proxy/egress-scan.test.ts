@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { createEgressScanner } from '../../src/proxy/egress-scan.ts'
 import { createSecret } from '../../src/secret.ts'
-import { CREDENTIAL_FORMS } from '../helpers/credential-forms.ts'
+import { BROKEN_FORM, CREDENTIAL_FORMS } from '../helpers/credential-forms.ts'
 import { findCredential } from '../helpers/find-credential.ts'
 import { TEST_CREDENTIAL } from '../helpers/gateway.ts'
 import { createDice, type Dice } from '../helpers/dice.ts'
@@ -22,7 +22,7 @@ function scanInPieces(text: string, size: number, { isFixedLength = false, by = 
   return { text: Buffer.concat(out).toString(), hits: scan.hits() }
 }
 
-describe.each(CREDENTIAL_FORMS)('a credential %s', (_how, write) => {
+describe.each([...CREDENTIAL_FORMS, BROKEN_FORM])('a credential %s', (_how, write) => {
   const text = write(TEST_CREDENTIAL)
 
   it.each([
