@@ -70,8 +70,11 @@ export function buildAnswerCase(seed: number, index: number): AnswerCase {
   message += buildAnswer(dice, id)
   const isMutated = dice.chance(0.7)
   if (isMutated) message = mutate(message, dice)
-  if (dice.chance(0.05)) message += buildAnswer(dice, id)
-  const pieces = dice.chance(0.3) ? [message] : dice.cut(message, 12)
+  const isDoubled = dice.chance(0.05)
+  if (isDoubled) message += buildAnswer(dice, id)
+  const cut = dice.chance(0.3) ? [message] : dice.cut(message, 12)
+  // Once the next request is sent, nobody can tell an answer that was not asked for from its own.
+  const pieces = isDoubled ? [message] : cut
   const wish =
     isMutated && dice.chance(0.95) ? 'close' : dice.pick(['keep', 'close', 'close'] as const)
   const end = dice.chance(0.05) ? 'reset' : wish
