@@ -1,12 +1,18 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 
+import { createBacklog } from './backlog.ts'
 import { createUsageMetrics, type UsageMetrics } from './usage-metrics.ts'
+
+/** Requests that are counted together; few enough that nobody notices. */
+const COUNTED_TOGETHER = 32
 
 /** What `/metrics` tells. Label values come from closed sets, so that no client can grow the table. */
 export interface Metrics {
   readonly registry: Registry
-  readonly requests: Counter<'route' | 'status'>
-  readonly inFlight: Gauge
+  readonly requests: Pick<Counter, 'get'> & {
+    inc(labels: Readonly<Record<'route' | 'status', string | number>>): void
+  }
+  readonly inFlight: Pick<Gauge, 'get'> & { inc(): void; dec(): void }
   readonly limited: Counter<'limit'>
   readonly shed: Counter<'reason'>
   readonly cutConnections: Counter<'reason'>
@@ -22,24 +28,39 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
+  const backlog = createBacklog(COUNTED_TOGETHER)
+  const requests = new Counter({
+    name: 'keystow_requests_total',
+    help: 'Requests that ended, by route and status; 499 is a client that left.',
+    labelNames: ['route', 'status'],
+    registers,
+    // The first that a reader of the registry comes to: all of them have caught up then.
+    collect: () => backlog.clear(),
+  })
+  let running = 0
+  const inFlight: Gauge = new Gauge({
+    name: 'keystow_requests_in_flight',
+    help: 'Requests that are running.',
+    registers,
+    collect: () => inFlight.set(running),
+  })
+  const usage = createUsageMetrics(registry)
   return {
     registry,
-    usage: createUsageMetrics(registry),
+    requests: {
+      get: () => requests.get(),
+      inc: (labels) => backlog.add(() => requests.inc(labels)),
+    },
+    inFlight: {
+      get: () => inFlight.get(),
+      inc: () => running++,
+      dec: () => running--,
+    },
+    usage: { observe: (entry, call) => backlog.add(() => usage.observe(entry, call)) },
     upstreamErrors: new Counter({
       name: 'keystow_upstream_errors_total',
       help: 'Requests that the upstream failed, by the code that their clients were told.',
       labelNames: ['kind'],
-      registers,
-    }),
-    requests: new Counter({
-      name: 'keystow_requests_total',
-      help: 'Requests that ended, by route and status; 499 is a client that left.',
-      labelNames: ['route', 'status'],
-      registers,
-    }),
-    inFlight: new Gauge({
-      name: 'keystow_requests_in_flight',
-      help: 'Requests that are running.',
       registers,
     }),
     limited: new Counter({
