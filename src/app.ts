@@ -7,6 +7,7 @@ import { createAuthFailures } from './limits/auth-failures.ts'
 import bodyType from './plugins/body-type.ts'
 import concurrency from './plugins/concurrency.ts'
 import cors from './plugins/cors.ts'
+import earlyBody from './plugins/early-body.ts'
 import drainRequests from './plugins/drain.ts'
 import errors from './plugins/errors.ts'
 import forward from './plugins/forward.ts'
@@ -82,6 +83,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(identity, { refuseToken })
     await surface.register(pathPolicy)
     await surface.register(inFlight, { metrics })
+    await surface.register(earlyBody)
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })
     await surface.register(bodyType)

@@ -3,6 +3,7 @@ import type { MediaType } from './policy/parameters.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
 import type { ExchangeEnding } from './proxy/exchange.ts'
+import type { BodyReading } from './proxy/request-body.ts'
 import type { Slot } from './stores/limit-store.ts'
 
 /** nginx's number for a client that left before its answer was complete; it is written down and never sent. */
@@ -20,6 +21,8 @@ export interface RequestRecord {
   client?: Client
   /** Of its body, where it has one that says what it is. */
   bodyType?: MediaType
+  /** Of its body, where it is read before it is known whether it is wanted. */
+  reading?: BodyReading
   /** As the client named it. */
   model?: string
   isStream?: boolean

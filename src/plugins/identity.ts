@@ -16,7 +16,7 @@ interface IdentityOptions {
 /** Finds out who is calling, and refuses whoever may not. */
 export default fp(
   async function identity(app: FastifyInstance, { refuseToken }: IdentityOptions) {
-    app.addHook('onRequest', async function identify(request, reply) {
+    app.addHook('onRequest', function identify(request, reply, done) {
       const { headers, rawHeaders } = request.raw
       const { config, findTokenClient } = request.record.policy
       const token = presentedToken(headers, rawHeaders)
@@ -30,8 +30,10 @@ export default fp(
         request.record.client = createAddressClient(addressKey(request.ip ?? ''), config)
       } else {
         const error = new KeystowError('invalidApiKey')
-        await refuseToken(request.ip, error, config.authFailureLimitPerMinute)
+        refuseToken(request.ip, error, config.authFailureLimitPerMinute).catch(done)
+        return
       }
+      done()
     })
 
     function checkOrigin(client: Client, request: FastifyRequest, reply: FastifyReply): void {

@@ -56,6 +56,7 @@ export async function readCall(
       : createDemandMeter(endpoint)
   const body = await readInboundBody(raw, reply.raw, {
     type,
+    reading: record.reading,
     demand,
     memory,
     limitBytes: record.policy.bodyLimitBytes,
@@ -72,7 +73,7 @@ export async function readCall(
   const asked = demand.read()
   const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
   const sent = withoutTokenInQuery(request, target)
-  return { client, target: sent, family, endpoint, fields, ...outgoing, isWhole, demand, meter }
+  return { ...outgoing, client, target: sent, family, endpoint, fields, isWhole, demand, meter }
 }
 
 /** Most requests have no query to look through. */

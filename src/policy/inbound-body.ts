@@ -4,10 +4,12 @@ import type { Readable } from 'node:stream'
 import { KeystowError } from '../errors.ts'
 import type { BodyAccount, BodyMemory } from '../proxy/body-memory.ts'
 import {
+  type BodyReading,
   collectBody,
   declaredLength,
   discardBody,
   hasBody,
+  readBody,
   tooLarge,
 } from '../proxy/request-body.ts'
 import { streamBody } from '../proxy/stream-body.ts'
@@ -34,6 +36,8 @@ export interface InboundBody {
 interface InboundBodyOptions {
   /** Undefined when the client does not say it. */
   readonly type: MediaType | undefined
+  /** Of a body that is read already. */
+  readonly reading: BodyReading | undefined
   readonly limitBytes: number
   readonly memory: BodyMemory
   /** Whether the model must be known before the body is sent on. */
@@ -94,7 +98,8 @@ async function readFields(request: IncomingMessage, options: CollectOptions): Pr
     if (mustBeJson && (isModelChecked || problem !== ARRAY)) throw invalidBody(problem)
   }
   const scanner = createBodyFieldScanner()
-  const content = await collectBody(request, options, (chunk) => {
+  const { reading = readBody(request) } = options
+  const content = await collectBody(reading, options, (chunk) => {
     const problem = scanner.write(chunk)
     options.demand.write(chunk)
     if (problem !== undefined) refuse(problem)
@@ -111,7 +116,8 @@ async function readFields(request: IncomingMessage, options: CollectOptions): Pr
 }
 
 async function readParts(request: IncomingMessage, options: CollectOptions): Promise<InboundBody> {
-  const content = await collectBody(request, options, options.demand.write)
+  const { reading = readBody(request) } = options
+  const content = await collectBody(reading, options, options.demand.write)
   const fields = options.type && readFormFields(content, options.type)
   if (fields === undefined) throw invalidBody(UNREADABLE_FORM)
   const model = fields.get('model')

@@ -46,49 +46,88 @@ export function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
   }
 }
 
+/** A body that is read as it comes, whether or not somebody wants it yet. */
+export interface BodyReading {
+  /**
+   * Shows every piece, those that came before at once; whatever `onPiece` throws ends the reading. Rejects with that,
+   * or with a `KeystowError` when the body is cut off. To be called once.
+   */
+  to(onPiece: (piece: Buffer) => void): Promise<void>
+}
+
+export function readBody(request: IncomingMessage): BodyReading {
+  const early: Buffer[] = []
+  let take = (piece: Buffer): void => void early.push(piece)
+  let isEnded = false
+  let failure: { readonly error: unknown } | undefined
+  let report = (): void => {}
+
+  function fail(error: unknown): void {
+    failure ??= { error }
+    request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
+    report()
+  }
+
+  function onData(piece: Buffer): void {
+    if (failure !== undefined) return
+    try {
+      take(piece)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  function onEnd(): void {
+    isEnded = true
+    report()
+  }
+
+  function onError(error: unknown): void {
+    if (!isEnded) fail(error)
+  }
+
+  function onClose(): void {
+    if (!isEnded) fail(cutOff())
+  }
+
+  // The client left before its body was wanted, and its close event has passed.
+  if (request.destroyed) onClose()
+  else request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
+
+  return {
+    to: (onPiece) =>
+      new Promise((resolve, reject) => {
+        report = () => {
+          if (failure !== undefined) reject(failure.error)
+          else if (isEnded) resolve()
+        }
+        take = onPiece
+        early.splice(0).forEach(onData)
+        report()
+      }),
+  }
+}
+
 /** How much of a body is taken, and where it is kept. */
 export interface BodyBounds {
   readonly limitBytes: number
   readonly account: BodyAccount
 }
 
-/**
- * Reads a whole body into memory, showing each piece to `onPiece` on the way; whatever that throws ends
- * the reading. Rejects with a `KeystowError` at the first byte over the limit.
- */
-export function collectBody(
-  request: IncomingMessage,
+/** Keeps a whole body in memory, showing each piece to `onPiece` on the way; throws at the first byte over the limit. */
+export async function collectBody(
+  reading: BodyReading,
   { limitBytes, account }: BodyBounds,
   onPiece: (piece: Buffer) => void,
 ): Promise<Buffer> {
   const collected = createByteCollector((bytes) => account.hold(bytes))
   const measure = createBodyMeter(limitBytes)
-  return new Promise((resolve, reject) => {
-    const release = (): void => {
-      request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
-    }
-    const onError = (error: unknown): void => {
-      release()
-      reject(error)
-    }
-    const onData = (piece: Buffer): void => {
-      try {
-        measure(piece)
-        onPiece(piece)
-        collected.add(piece)
-      } catch (error) {
-        onError(error)
-      }
-    }
-    const onEnd = (): void => {
-      release()
-      resolve(collected.take())
-    }
-    const onClose = (): void => onError(cutOff())
-    // The client left before its body was wanted, and its close event has passed.
-    if (request.destroyed) return onClose()
-    request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
+  await reading.to((piece) => {
+    measure(piece)
+    onPiece(piece)
+    collected.add(piece)
   })
+  return collected.take()
 }
 
 /** Reads a body that nobody wants, so that the connection can be used again; ends the connection over the limit. */

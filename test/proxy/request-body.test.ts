@@ -1,0 +1,92 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { readBody } from '../../src/proxy/request-body.ts'
+
+// A small body is read before anybody knows whether it is wanted: nothing of it may be lost until then, and whoever
+// wants it later must be told as if it had waited.
+
+async function startUpload(declared: number) {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const socket = connect(typeof address === 'object' ? (address?.port ?? 0) : 0, '127.0.0.1')
+  socket.on('error', () => {})
+  onTestFinished(() => {
+    socket.destroy()
+    server.close()
+  })
+  const requested = once(server, 'request')
+  socket.write(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${declared}\r\n\r\n`)
+  const [request]: IncomingMessage[] = await requested
+  if (request === undefined) throw new Error('no request came')
+  return { socket, request, reading: readBody(request) }
+}
+
+const write = async (socket: Socket, text: string): Promise<void> => {
+  socket.write(text)
+  await sleep(20)
+}
+
+describe('a body that is read before it is wanted', () => {
+  it('is shown whole, what came before and what comes after', async () => {
+    const { socket, reading } = await startUpload(6)
+    await write(socket, 'ab')
+    await write(socket, 'cd')
+    const pieces: string[] = []
+    const read = reading.to((piece) => void pieces.push(piece.toString()))
+    expect(pieces).toEqual(['ab', 'cd'])
+    await write(socket, 'ef')
+    await read
+    expect(pieces).toEqual(['ab', 'cd', 'ef'])
+  })
+
+  it('is shown when it has ended, and its connection is gone', async () => {
+    const { socket, request, reading } = await startUpload(2)
+    await write(socket, 'ab')
+    socket.destroy()
+    await expect.poll(() => request.destroyed).toBe(true)
+    const pieces: string[] = []
+    await reading.to((piece) => void pieces.push(piece.toString()))
+    expect(pieces).toEqual(['ab'])
+  })
+
+  it('is refused with what its reader throws, at the first piece', async () => {
+    const { socket, reading } = await startUpload(4)
+    await write(socket, 'ab')
+    await write(socket, 'cd')
+    let pieces = 0
+    const read = reading.to(() => {
+      pieces++
+      throw new Error('too large')
+    })
+    await expect(read).rejects.toThrow('too large')
+    expect(pieces).toBe(1)
+  })
+
+  it('is cut off when its client left before it was wanted', async () => {
+    const { socket, request, reading } = await startUpload(4)
+    await write(socket, 'ab')
+    socket.destroy()
+    await expect.poll(() => request.destroyed).toBe(true)
+    await expect(reading.to(() => {})).rejects.toThrow('aborted')
+  })
+
+  it('is cut off when its client leaves while it is read', async () => {
+    const { socket, reading } = await startUpload(4)
+    await write(socket, 'ab')
+    const read = reading.to(() => {})
+    socket.destroy()
+    await expect(read).rejects.toThrow('aborted')
+  })
+
+  it('is refused with an error that it was given meanwhile', async () => {
+    const { request, reading } = await startUpload(4)
+    request.emit('error', new Error('draining'))
+    await expect(reading.to(() => {})).rejects.toThrow('draining')
+  })
+})
