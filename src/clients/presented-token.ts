@@ -5,6 +5,8 @@ import { KeystowError } from '../errors.ts'
 /** Headers that unmodified clients put their key into, in the order in which they count. */
 const TOKEN_HEADERS = ['api-key', 'x-api-key', 'mj-api-secret'] as const
 
+const ALL_HEADERS = ['authorization', ...TOKEN_HEADERS] as const
+
 /**
  * The client token that a request presents, or undefined when it presents none; an empty header is none.
  * Throws when `authorization` stands twice: Node keeps the first, and others would have read the last.
@@ -29,10 +31,12 @@ export function presentedToken(
 
 /** Everything that a request presents as a token, whether or not it counts. */
 export function presentedTokens(headers: IncomingHttpHeaders): string[] {
-  return ['authorization', ...TOKEN_HEADERS].flatMap((name) => {
+  const tokens: string[] = []
+  for (const name of ALL_HEADERS) {
     const value = headers[name]
-    return typeof value === 'string' ? [value.trim().replace(/^bearer\s+/i, '')] : []
-  })
+    if (typeof value === 'string') tokens.push(value.trim().replace(/^bearer\s+/i, ''))
+  }
+  return tokens
 }
 
 function refuseSecondAuthorization(rawHeaders: readonly string[]): void {

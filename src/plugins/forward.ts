@@ -51,12 +51,15 @@ async function forward(
   const call = await readCall(request, reply, options.bodyMemory)
   /** Set while it runs: a budget tells it to go on, or to end. */
   const link: { running?: Exchange } = {}
-  const books = createBooks(request, call, { ...options, link })
+  const { ledger, metrics } = options
+  const books = createBooks(request, call, { ledger, metrics, link })
   const settle = createSettling(request, books)
   try {
     await books.open()
-    const sending = { ...prepareSending(request, call), ...call, books, settle, link }
-    await runExchange(request, reply, { ...options, ...sending })
+    const { turns, buildOutbound } = prepareSending(request, call)
+    const { meter, isUsageAdded } = call
+    const parts = { ...options, turns, buildOutbound, meter, isUsageAdded, books, settle, link }
+    await runExchange(request, reply, parts)
   } catch (error) {
     // A call that its budget refuses, or an error that nobody expected: any other was settled where it ended.
     settle('aborted', error instanceof KeystowError ? error.status : 500)
@@ -76,13 +79,21 @@ function createBooks(
   const { id, startedAt } = record
   const { client, target, endpoint, fields, family, meter, demand } = call
   const { pricing } = record.policy.config
-  const named = { id, startedAt, clientId: client.id, caps: client.budgets }
   return createBookkeeping({
     ledger,
     pricing,
     meter,
     demand,
-    request: { ...named, path: target.path, endpoint, fields, family: family.name },
+    request: {
+      id,
+      startedAt,
+      clientId: client.id,
+      caps: client.budgets,
+      path: target.path,
+      endpoint,
+      fields,
+      family: family.name,
+    },
     onEntry: (entry) => metrics.usage.observe(entry, { endpoint, pricing }),
     onResume: () => link.running?.resume(),
     onExhausted: (error) => link.running?.end(error),

@@ -61,6 +61,7 @@ export function runExchange(
       settle(ending, status)
     }
     const running = startExchange({
+      ...createObservers(request, parts),
       dispatcher,
       places,
       scanner,
@@ -70,7 +71,6 @@ export function runExchange(
       request: buildOutbound(),
       response: reply.raw,
       streamForm: findStreamForm(record.target?.path ?? ''),
-      ...createObservers(request, parts),
       onHead(head) {
         if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
         if (head.isEventStream) record.isStream = true
@@ -148,7 +148,10 @@ function createObservers(request: FastifyRequest, parts: ExchangeParts): Observe
 }
 
 function flatten(headers: ReturnType<FastifyReply['getHeaders']>): string[] {
-  return Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [name, String(value)],
-  )
+  const flat: string[] = []
+  for (const name in headers) {
+    const value = headers[name]
+    if (value !== undefined) flat.push(name, String(value))
+  }
+  return flat
 }

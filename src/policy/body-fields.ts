@@ -101,12 +101,12 @@ function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
   const maxima = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
     .map((name) => found.get(name)?.value)
     .filter((value) => typeof value === 'number')
-  return {
-    ...(typeof model === 'string' && { model }),
-    ...((found.has('models') || found.has('fallbacks')) && { hasFurtherModels: true as const }),
-    ...(background !== false && { hasBackground: true as const }),
-    ...(typeof stream === 'boolean' && { stream }),
-    ...(typeof n === 'number' && { n }),
-    ...(maxima.length > 0 && { maxTokens: Math.max(...maxima) }),
-  }
+  const fields: { -readonly [Name in keyof BodyFields]: BodyFields[Name] } = {}
+  if (typeof model === 'string') fields.model = model
+  if (found.has('models') || found.has('fallbacks')) fields.hasFurtherModels = true
+  if (background !== false) fields.hasBackground = true
+  if (typeof stream === 'boolean') fields.stream = stream
+  if (typeof n === 'number') fields.n = n
+  if (maxima.length > 0) fields.maxTokens = Math.max(...maxima)
+  return fields
 }

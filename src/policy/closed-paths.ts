@@ -119,7 +119,9 @@ const CLOSED_PATHS: readonly ClosedPath[] = [
 const SCREENS: ReadonlyMap<string, RegExp> = new Map(
   FORWARDED_METHODS.map((method) => {
     const paths = CLOSED_PATHS.filter(({ methods }) => methods?.includes(method) ?? true)
-    return [method, new RegExp(paths.map(({ path }) => path.source).join('|'))]
+    // The beginning is said once, or each of them would be tried at every character.
+    const rest = paths.map(({ path }) => path.source.replace(/^\^/, ''))
+    return [method, new RegExp(`^(?:${rest.join('|')})`)]
   }),
 )
 

@@ -31,6 +31,8 @@ const MAX_DEPTH = 256
 /** Longer names and values are none that policy reads: the longest name, every letter escaped, is 126 bytes. */
 const MAX_CAPTURE_BYTES = 512
 
+const NO_BYTES = Buffer.alloc(0)
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
@@ -77,19 +79,22 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
   let captured: Buffer[] | undefined
   let capturedBytes = 0
   let key: string | undefined
-  /** Of the chunk that is being read. */
+  /** That is being read, and where it begins in the body. */
+  let chunk: Buffer = NO_BYTES
   let chunkAt = 0
+  /** What of the scalar lies in the chunk begins here. */
+  let scalarAt = 0
   let valueAt = 0
   let openedAt = 0
   let isEmpty = true
   let refusal: string | undefined
 
-  function capture(bytes: Buffer): void {
+  function capture(from: number, to: number): void {
     if (captured === undefined) return
-    capturedBytes += bytes.length
+    capturedBytes += to - from
     if (capturedBytes > MAX_CAPTURE_BYTES) captured = undefined
     // A copy: the chunk is the socket's read buffer and would be kept alive whole.
-    else captured.push(Buffer.from(bytes))
+    else captured.push(Buffer.from(chunk.subarray(from, to)))
   }
 
   function startCapture(isWanted: boolean): void {
@@ -97,10 +102,8 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
     capturedBytes = 0
   }
 
-  const takeCapture = (): string | undefined => captured && Buffer.concat(captured).toString('utf8')
-
   /** From inside a string to behind its closing quote, or to the end of the chunk. */
-  function skipString(chunk: Buffer, from: number): number {
+  function skipString(from: number): number {
     let at = from
     while (at < chunk.length) {
       const quote = chunk.indexOf(QUOTE, at)
@@ -114,20 +117,27 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
       if (quote === -1) break
       at = quote + 1
       if (!isOdd) {
-        capture(chunk.subarray(from, quote))
-        endString(at)
+        endString(takeText(from, quote), at)
         return at
       }
     }
-    capture(chunk.subarray(from))
+    capture(from, chunk.length)
     return chunk.length
   }
 
-  function endString(end: number): void {
+  /** What is captured and these last bytes; nearly every text lies in one chunk, and needs no copy. */
+  function takeText(from: number, to: number): string | undefined {
+    if (captured?.length === 0 && to - from <= MAX_CAPTURE_BYTES) {
+      return chunk.toString('utf8', from, to)
+    }
+    capture(from, to)
+    return captured && Buffer.concat(captured).toString('utf8')
+  }
+
+  function endString(text: string | undefined, end: number): void {
     isInString = false
     if (closers.length !== 1) return
-    const text = takeCapture()
-    const value = text === undefined ? undefined : parseScalar(`"${text}"`)
+    const value = text === undefined ? undefined : parseString(text)
     if (text !== undefined && value === undefined) refusal = MALFORMED
     if (expected !== 'key') return endValue(value, end)
     isEmpty = false
@@ -179,7 +189,7 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
 
   function endScalar(end: number): void {
     if (expected !== 'scalar') return
-    const text = takeCapture()
+    const text = takeText(scalarAt, end)
     const value = text === undefined ? undefined : parseScalar(text)
     if (text !== undefined && value === undefined) refusal = MALFORMED
     endValue(value, end)
@@ -194,19 +204,19 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
   }
 
   /** A byte of a number or literal; those below the top level are left to the upstream. */
-  function scalarByte(chunk: Buffer, at: number): void {
+  function scalarByte(at: number): void {
     if (closers.length > 1) return
     if (expected === 'value') {
       startCapture(isValueWanted())
       valueAt = chunkAt + at
+      scalarAt = at
       expected = 'scalar'
     } else if (expected !== 'scalar') {
       refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
     }
-    capture(chunk.subarray(at, at + 1))
   }
 
-  function step(chunk: Buffer, at: number): void {
+  function step(at: number): void {
     const byte = chunk[at] ?? 0
     if (expected === 'nothing' && BYTE_CLASS[byte] !== 1) refusal = MALFORMED
     else if (byte === QUOTE) startString(at)
@@ -215,18 +225,22 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
     else if (byte === OPEN_ARRAY) open(CLOSE_ARRAY, at)
     else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close(byte, at)
     else if (BYTE_CLASS[byte] === 1) endScalar(at)
-    else if (BYTE_CLASS[byte] === 2) scalarByte(chunk, at)
+    else if (BYTE_CLASS[byte] === 2) scalarByte(at)
     else refusal = expected === 'start' ? (STRANGE_STARTS.get(byte) ?? NOT_AN_OBJECT) : MALFORMED
   }
 
   return {
-    write(chunk) {
+    write(bytes) {
+      chunk = bytes
+      scalarAt = 0
       let at = 0
       while (at < chunk.length && refusal === undefined) {
-        if (isInString) at = skipString(chunk, at)
-        else step(chunk, at++)
+        if (isInString) at = skipString(at)
+        else step(at++)
       }
+      if (expected === 'scalar') capture(scalarAt, chunk.length)
       chunkAt += chunk.length
+      chunk = NO_BYTES
       return refusal
     },
     end() {
@@ -237,6 +251,12 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
     openedAt: () => openedAt,
   }
 }
+
+/** What JSON writes in another way than it reads: all other text is what it stands for. */
+const ESCAPED = /[^ -[\]-~\u0080-\uffff]/
+
+const parseString = (text: string): unknown =>
+  ESCAPED.test(text) ? parseScalar(`"${text}"`) : text
 
 function parseScalar(text: string): unknown {
   try {

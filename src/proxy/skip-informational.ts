@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 
 /** How a status line of 1xx begins; `#` is any digit. */
 const INFORMATIONAL_START = 'HTTP/1.# 1##'
+const FIRST_DIGIT_AT = 'HTTP/1.1 '.length
 const SWITCHING_PROTOCOLS = ' 101'
 const HEAD_END = Buffer.from('\r\n\r\n')
 
@@ -14,6 +15,7 @@ const MAX_INFORMATIONAL = 100
 const TOO_MANY = `the upstream sent more than ${MAX_INFORMATIONAL} informational answers`
 
 const LF = 0x0a
+const ONE = 0x31
 
 /** How a request line begins; bodies and chunk sizes do not look like this. */
 const REQUEST_LINE = /^[A-Z]+ \//
@@ -91,6 +93,9 @@ class AbsurdHeadError extends Error {
 
 /** Whether the bytes are an informational answer, or could become one with those that follow. */
 function isInformational(bytes: Buffer): boolean {
+  // Nearly every answer is none by the first digit of its status.
+  const firstDigit = bytes[FIRST_DIGIT_AT]
+  if (firstDigit !== undefined && firstDigit !== ONE) return false
   const start = bytes.toString('latin1', 0, INFORMATIONAL_START.length)
   if (start === '' || start.endsWith(SWITCHING_PROTOCOLS)) return false
   return Array.from(start).every((character, index) => {

@@ -85,13 +85,26 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
 
   return {
     async open() {
-      const amounts = reservationAmounts(outlook)
-      const named = { id, at, clientId, path, currency, model: nameModel(), caps }
-      // As if it were sent: of a process that dies in this moment nobody knows whether it was.
-      const reservation = { ...named, ...amounts, estimate: () => read(false) }
+      const reservation: Reservation = {
+        ...reservationAmounts(outlook),
+        id,
+        at,
+        clientId,
+        path,
+        currency,
+        model: nameModel(),
+        caps,
+        // As if it were sent: of a process that dies in this moment nobody knows whether it was.
+        estimate: () => read(false),
+      }
       // What has no cap is granted without a word that could be waited for.
       if (caps.length === 0) await ledger.open(reservation)
-      else account = await openAccount({ ...options, ...outlook, store: ledger, reservation })
+      else {
+        const { stepMicros } = outlook
+        const { onResume, onExhausted } = options
+        const opening = { store: ledger, reservation, stepMicros, onResume, onExhausted }
+        account = await openAccount(opening)
+      }
     },
     sent() {
       isSent = true
@@ -102,12 +115,25 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
     mayGoOn: hasMoneyCap
       ? () => account?.spend(outlook.costAfter(meter.outputTokens())) ?? true
       : undefined,
-    async settle({ ending, ...facts }) {
+    async settle({ ending, status, firstByteMs, durationMs, bytes, upstreamRequestId }) {
       if (isSettled) return
       isSettled = true
       const used = isSent ? read(ending === 'completed') : NOTHING_USED
-      const named = { id, at, clientId, path, currency, model: nameModel() }
-      const entry = { ...facts, ...named, ...used, ending: isSent ? ending : ('refused' as const) }
+      const entry: LedgerEntry = {
+        ...used,
+        id,
+        at,
+        clientId,
+        path,
+        currency,
+        model: nameModel(),
+        status,
+        firstByteMs,
+        durationMs,
+        bytes,
+        upstreamRequestId,
+        ending: isSent ? ending : 'refused',
+      }
       options.onEntry(entry)
       await (account ?? ledger).settle(entry)
     },

@@ -43,12 +43,14 @@ function parseDuration(value: unknown): Usage | undefined {
 }
 
 /** Undefined when neither name is there, null when one holds no count; of two counts the larger. */
-function readTotal(fields: Fields, ...names: readonly string[]): number | null | undefined {
-  const values = names.map((name) => fields[name]).filter((value) => value != null)
-  if (values.length === 0) return undefined
-  const counts = values.map(parseCount).filter((count) => count !== undefined)
+function readTotal(fields: Fields, name: string, otherName: string): number | null | undefined {
+  const value = fields[name] ?? undefined
+  const otherValue = fields[otherName] ?? undefined
+  if (value === undefined && otherValue === undefined) return undefined
+  const count = value === undefined ? 0 : parseCount(value)
+  const otherCount = otherValue === undefined ? 0 : parseCount(otherValue)
   // Gateways that write both families' names leave those of the other at 0.
-  return counts.length === values.length ? Math.max(...counts) : null
+  return count === undefined || otherCount === undefined ? null : Math.max(count, otherCount)
 }
 
 /** Anthropic counts what was read from its cache, or written there, beside the input; it is billed as input. */
@@ -63,12 +65,12 @@ function withCacheBeside<Total extends number | null | undefined>(
 
 function readCached(fields: Fields): number {
   const details = readDetails(fields, 'prompt_tokens_details', 'input_tokens_details')
-  const counts = [
-    details['cached_tokens'],
-    fields['prompt_cache_hit_tokens'],
-    fields['cache_read_input_tokens'],
-  ]
-  return counts.map(parseCount).find((count) => count !== undefined) ?? 0
+  return (
+    parseCount(details['cached_tokens']) ??
+    parseCount(fields['prompt_cache_hit_tokens']) ??
+    parseCount(fields['cache_read_input_tokens']) ??
+    0
+  )
 }
 
 function readReasoning(fields: Fields): number {
@@ -76,8 +78,11 @@ function readReasoning(fields: Fields): number {
   return parseCount(details['reasoning_tokens']) ?? 0
 }
 
-function readDetails(fields: Fields, ...names: readonly string[]): Fields {
-  return names.map((name) => fields[name]).find(isFields) ?? NO_FIELDS
+function readDetails(fields: Fields, name: string, otherName: string): Fields {
+  const details = fields[name]
+  if (isFields(details)) return details
+  const otherDetails = fields[otherName]
+  return isFields(otherDetails) ? otherDetails : NO_FIELDS
 }
 
 /** Some providers count reasoning beside the output, and then only their total tells. */

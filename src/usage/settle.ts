@@ -47,8 +47,11 @@ const OTHER_QUALITY_TOKENS = 1056
 /** The rule of docs/decisions/011-estimates.md. */
 export function settle(evidence: Evidence): Reading {
   const { demand, facts } = evidence
+  const { usage, isEstimated, isBilled } = settleUsage(evidence)
   return {
-    ...settleUsage(evidence),
+    usage,
+    isEstimated,
+    isBilled,
     imageSize: facts?.imageSize ?? demand.imageSize,
     imageQuality: facts?.imageQuality ?? demand.imageQuality,
   }

@@ -40,8 +40,10 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
   function write(request: RunningRequest, estimate = request.reservation.estimate()): boolean {
     const { segment } = journal.position()
     const isTaken = journal.append(formatRunning(lostEntryOf(request.reservation, now(), estimate)))
-    if (isTaken) Object.assign(request, { noted: progressOf(estimate), segment })
-    return isTaken
+    if (!isTaken) return false
+    request.noted = progressOf(estimate)
+    request.segment = segment
+    return true
   }
 
   function visit(request: RunningRequest): void {
@@ -79,7 +81,7 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
 }
 
 /** Grows with whatever is used, and changes in no other way. */
-function progressOf({ costMicros = 0, ...used }: Estimate): number {
-  const { inputTokens, outputTokens, images, characters, audioMs } = used
+function progressOf(estimate: Estimate): number {
+  const { costMicros = 0, inputTokens, outputTokens, images, characters, audioMs } = estimate
   return costMicros + inputTokens + outputTokens + images + characters + audioMs
 }

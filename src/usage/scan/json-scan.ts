@@ -80,8 +80,10 @@ export function createJsonScan(reader: JsonReader): JsonScan {
 
   function endValue(chunk: Buffer, end: number): void {
     if (kept === undefined || depth !== keptDepth) return
-    keep(chunk.subarray(keptFrom, end))
-    const json = kept?.toString('utf8')
+    // Nearly every value lies in one chunk, and needs no copy.
+    const isHere = kept.length === 0 && end - keptFrom <= MAX_VALUE_BYTES
+    if (!isHere) keep(chunk.subarray(keptFrom, end))
+    const json = isHere ? chunk.toString('utf8', keptFrom, end) : kept?.toString('utf8')
     kept = undefined
     if (json !== undefined) reader.onValue(name, json)
   }
