@@ -12,7 +12,7 @@ import type { Client } from '../clients/client.ts'
 import type { Family } from '../proxy/family.ts'
 import type { Target } from '../policy/request-target.ts'
 import { askForUsage } from '../usage/ask-for-usage.ts'
-import { createDemandMeter, type DemandMeter } from '../usage/demand.ts'
+import { createDemandMeter, type Demand } from '../usage/demand.ts'
 import { type Endpoint, findEndpoint } from '../usage/endpoint.ts'
 import { createFormDemandMeter } from '../usage/form-demand.ts'
 import { createMeter, type Meter } from '../usage/meter.ts'
@@ -32,7 +32,7 @@ export interface Call {
   readonly isWhole: boolean
   /** The usage of a stream was asked for by Keystow alone. */
   readonly isUsageAdded: boolean
-  readonly demand: DemandMeter
+  readonly demand: () => Demand
   readonly meter: Meter
 }
 
@@ -70,10 +70,13 @@ export async function readCall(
   const fields = family.name === 'mj' ? withoutModel(body.fields) : body.fields
   const outgoing = withUsage(body, endpoint)
   const isWhole = outgoing.content === null || Buffer.isBuffer(outgoing.content)
+  // What is whole has been measured, and its meter is not kept for as long as a stream takes.
   const asked = demand.read()
-  const meter = createMeter({ endpoint, demand: isWhole ? () => asked : demand.read })
+  const readDemand = isWhole ? (): Demand => asked : demand.read
+  const meter = createMeter({ endpoint, demand: readDemand })
   const sent = withoutTokenInQuery(request, target)
-  return { ...outgoing, client, target: sent, family, endpoint, fields, isWhole, demand, meter }
+  const call = { client, target: sent, family, endpoint, fields, isWhole, meter }
+  return { ...call, ...outgoing, demand: readDemand }
 }
 
 /** Most requests have no query to look through. */

@@ -55,12 +55,15 @@ export interface BodyReading {
   to(onPiece: (piece: Buffer) => void): Promise<void>
 }
 
+const ignore = (): void => {}
+
 export function readBody(request: IncomingMessage): BodyReading {
   const early: Buffer[] = []
   let take = (piece: Buffer): void => void early.push(piece)
   let isEnded = false
+  let isWanted = false
   let failure: { readonly error: unknown } | undefined
-  let report = (): void => {}
+  let report = ignore
 
   function fail(error: unknown): void {
     failure ??= { error }
@@ -80,6 +83,12 @@ export function readBody(request: IncomingMessage): BodyReading {
   function onEnd(): void {
     isEnded = true
     report()
+    letGo()
+  }
+
+  /** The request lives as long as its answer; what has read it need not. */
+  function letGo(): void {
+    if (isEnded && isWanted) take = report = ignore
   }
 
   function onError(error: unknown): void {
@@ -102,8 +111,10 @@ export function readBody(request: IncomingMessage): BodyReading {
           else if (isEnded) resolve()
         }
         take = onPiece
+        isWanted = true
         early.splice(0).forEach(onData)
         report()
+        letGo()
       }),
   }
 }

@@ -23,6 +23,8 @@ const CHOICE_DEPTH = 3
 /** More than any upstream takes; an answer with more is judged by the first. */
 const MAX_CHOICES = 1024
 const NAMES = createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error'])
+/** No text is asked for: one for all, of thousands of streams. */
+const UNCOUNTED = createTextCount()
 /** What stands where nothing is to be told. */
 const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
 
@@ -44,7 +46,7 @@ export function createStreamProgress({ endMark, isLastType }: StreamForm): Strea
 
   const reader: JsonReader = {
     names: NAMES,
-    text: createTextCount(),
+    text: UNCOUNTED,
     onName: (name, depth): Want => {
       if (name === 'choices') return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
       const isTopLevel = name === 'type' || name === 'error'

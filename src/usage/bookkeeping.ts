@@ -3,7 +3,7 @@ import type { LedgerStore } from '../stores/ledger-store.ts'
 import { type Account, openAccount } from './account.ts'
 import { isInMoney, type Reservation } from './budget.ts'
 import { type CostOutlook, createCostOutlook, FREE_OUTLOOK } from './cost-outlook.ts'
-import type { DemandMeter } from './demand.ts'
+import type { Demand } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
 import { findPrice, isPricedByFamily } from './find-price.ts'
 import type { EntryEnding, LedgerEntry } from './ledger-entry.ts'
@@ -43,7 +43,7 @@ interface BookkeepingOptions {
   readonly ledger: Pick<LedgerStore, 'open' | 'grow' | 'settle'>
   readonly pricing: Pricing
   readonly meter: Meter
-  readonly demand: DemandMeter
+  readonly demand: () => Demand
   readonly request: Pick<Reservation, 'id' | 'clientId' | 'path' | 'caps'> & {
     /** `performance.now()` when it began. */
     readonly startedAt: number
@@ -73,7 +73,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
   let isSent = false
   let isSettled = false
 
-  const nameModel = (): string => fields.model ?? demand.read().formModel ?? ''
+  const nameModel = (): string => fields.model ?? demand().formModel ?? ''
 
   function read(isWhole: boolean) {
     const reading = meter.read(isWhole)
@@ -144,7 +144,7 @@ export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
 function readOutlook({ pricing, demand, request }: BookkeepingOptions): CostOutlook {
   const { endpoint, family, fields } = request
   if (endpoint === 'free') return FREE_OUTLOOK
-  const asked = demand.read()
+  const asked = demand()
   const model = fields.model ?? asked.formModel
   const price = findPrice(pricing, { endpoint, family, model }, asked)
   if (price !== undefined) return createCostOutlook({ endpoint, demand: asked, price, fields })

@@ -47,7 +47,7 @@ export function createUsageFrameFilter(): StreamFilter {
   let isDropped = false
   let isFinished = false
   /** The end of what has come, in which a finish may be cut, and what follows it. */
-  const seam = Buffer.alloc(2 * FINISH_WINDOW_BYTES)
+  let seam: Buffer = NO_BYTES
   let seamBytes = 0
 
   function observeFinish(chunk: Buffer): void {
@@ -62,6 +62,7 @@ export function createUsageFrameFilter(): StreamFilter {
 
   /** Keeps the end of all that has come since the last event. */
   function keepEnd(chunk: Buffer): number {
+    if (seam.length === 0) seam = Buffer.alloc(2 * FINISH_WINDOW_BYTES)
     if (chunk.length >= FINISH_WINDOW_BYTES) {
       return chunk.copy(seam, 0, chunk.length - FINISH_WINDOW_BYTES)
     }
