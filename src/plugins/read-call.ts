@@ -75,8 +75,17 @@ export async function readCall(
   const readDemand = isWhole ? (): Demand => asked : demand.read
   const meter = createMeter({ endpoint, demand: readDemand })
   const sent = withoutTokenInQuery(request, target)
-  const call = { client, target: sent, family, endpoint, fields, isWhole, meter }
-  return { ...call, ...outgoing, demand: readDemand }
+  return {
+    ...outgoing,
+    client,
+    target: sent,
+    family,
+    endpoint,
+    fields,
+    isWhole,
+    demand: readDemand,
+    meter,
+  }
 }
 
 /** Most requests have no query to look through. */
