@@ -35,6 +35,8 @@ interface Cursor {
   readonly layers: number
   readonly isLast: boolean
   isCut: boolean
+  /** The character that was looked at last and not taken: where it begins and ends. */
+  readonly seen: { from: number; to: number; character: number }
 }
 
 /**
@@ -81,7 +83,9 @@ const isOuter = ({ character, length, isCut }: Unit): boolean =>
 function readOuter(bytes: Buffer, at: number, unit: Unit, { layers, isLast }: Depth): void {
   for (let left = layers; left > 0 && isOuter(unit); left--) {
     const limit = at + MAX_UNIT_BYTES
-    const cursor: Cursor = { at: at + unit.length, limit, layers: left - 1, isLast, isCut: false }
+    const seen = { from: NOTHING, to: NOTHING, character: NOTHING }
+    const from = at + unit.length
+    const cursor: Cursor = { at: from, limit, layers: left - 1, isLast, isCut: false, seen }
     const character = readOne(bytes, unit.character, cursor)
     unit.isCut = cursor.isCut
     if (cursor.isCut || character === NOTHING || cursor.at > limit) return
@@ -152,11 +156,19 @@ function takeEntity(bytes: Buffer, cursor: Cursor): number {
   return value < 256 ? value : NOTHING
 }
 
-/** The next character if it is one of those; it stays where it is otherwise. */
+/**
+ * The next character if it is one of those; it stays where it is otherwise. It is read once, however often it is looked
+ * at: reading it again in every layer would be three times the work for each of them.
+ */
 function takeIf(bytes: Buffer, cursor: Cursor, isWanted: (character: number) => boolean): number {
-  const before = cursor.at
-  const character = take(bytes, cursor)
-  if (character !== NOTHING && isWanted(character)) return character
-  cursor.at = before
-  return NOTHING
+  const { seen } = cursor
+  if (seen.from !== cursor.at) {
+    seen.from = cursor.at
+    seen.character = take(bytes, cursor)
+    seen.to = cursor.at
+    cursor.at = seen.from
+  }
+  if (seen.character === NOTHING || !isWanted(seen.character)) return NOTHING
+  cursor.at = seen.to
+  return seen.character
 }
