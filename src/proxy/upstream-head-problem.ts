@@ -17,7 +17,12 @@ export function findUpstreamHeadProblem(
   }
   let encodings = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (headerText(rawHeaders[i]).toLowerCase() !== 'transfer-encoding') continue
+    const name = headerText(rawHeaders[i]).toLowerCase()
+    // Not every program that reads a longer one counts to the same.
+    if (name === 'content-length' && !Number.isSafeInteger(Number(headerText(rawHeaders[i + 1])))) {
+      return 'the answer has a length that cannot be counted'
+    }
+    if (name !== 'transfer-encoding') continue
     encodings++
     if (encodings > 1 || !CHUNKED.test(headerText(rawHeaders[i + 1]))) {
       return 'the answer has a transfer-encoding other than chunked'

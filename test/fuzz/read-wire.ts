@@ -80,7 +80,7 @@ function readBody(
   const codings = headers.filter(([name]) => name === 'transfer-encoding').map(([, value]) => value)
   if (lengths.length + codings.length > 1) return 'more than one framing'
   const [length = '0'] = lengths
-  if (!/^\d{1,15}$/.test(length)) return `a length: ${length}`
+  if (!/^\d+$/.test(length) || !Number.isSafeInteger(Number(length))) return `a length: ${length}`
   if (codings.length === 0) {
     const end = start + Number(length)
     return bytes.length < end ? undefined : { text: bytes.slice(start, end), end }
