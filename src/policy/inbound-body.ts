@@ -6,6 +6,7 @@ import type { BodyAccount, BodyMemory } from '../proxy/body-memory.ts'
 import {
   type BodyReading,
   collectBody,
+  cutOff,
   declaredLength,
   discardBody,
   hasBody,
@@ -60,6 +61,8 @@ export async function readInboundBody(
   options: InboundBodyOptions,
 ): Promise<InboundBody> {
   if (!hasBody(request)) return NO_BODY
+  // It left while the limits were asked, and its body may have come whole.
+  if (response.destroyed) throw cutOff()
   const length = declaredLength(request)
   if (length !== undefined && length > options.limitBytes) throw tooLarge(options.limitBytes)
   // A client that waits for the word to go on has by now passed identity and limits.

@@ -50,7 +50,7 @@ export function createBodyMeter(limitBytes: number): (piece: Buffer) => void {
 export interface BodyReading {
   /**
    * Shows every piece, those that came before at once; whatever `onPiece` throws ends the reading. Rejects with that,
-   * or with a `KeystowError` when the body is cut off. To be called once.
+   * or with what broke the body off. To be called once.
    */
   to(onPiece: (piece: Buffer) => void): Promise<void>
 }
