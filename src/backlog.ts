@@ -7,12 +7,11 @@ export interface Backlog {
 
 /** Does its work whenever so many pieces of it have come together. */
 export function createBacklog(pieces: number): Backlog {
-  let waiting: (() => void)[] = []
+  const waiting: (() => void)[] = []
 
+  /** One that throws takes no other with it. */
   function clear(): void {
-    const due = waiting
-    waiting = []
-    for (const work of due) work()
+    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) work()
   }
 
   return {

@@ -12,6 +12,17 @@ describe('a backlog', () => {
     expect(done).toEqual([1, 2, 3])
   })
 
+  it('loses nothing behind a piece that fails', () => {
+    const done: number[] = []
+    const backlog = createBacklog(2)
+    backlog.add(() => {
+      throw new Error('no number')
+    })
+    expect(() => backlog.add(() => done.push(2))).toThrow('no number')
+    backlog.clear()
+    expect(done).toEqual([2])
+  })
+
   it('is worked off when somebody looks', () => {
     const done: number[] = []
     const backlog = createBacklog(3)
