@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
 import type { LedgerStore } from '../src/stores/ledger-store.ts'
 import { createSqliteLedgerStore } from '../src/stores/sqlite-ledger/store.ts'
@@ -135,7 +135,6 @@ const NO_LEDGER: Ledger = {
 let requests = 0
 
 const wait = (): Promise<void> => sleep(20)
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 async function runRequest(store: Ledger, index: number, whileItRuns = wait): Promise<void> {
   const reservation: Reservation = {

@@ -57,6 +57,7 @@ export interface BodyReading {
 
 const ignore = (): void => {}
 
+/** Begins to read a body, which is kept until it is wanted. */
 export function readBody(request: IncomingMessage): BodyReading {
   const early: Buffer[] = []
   let take = (piece: Buffer): void => void early.push(piece)
