@@ -1,3 +1,5 @@
+import { createTextCapture } from './text-capture.ts'
+
 /** A member of a JSON object. */
 export interface Member {
   readonly name: string
@@ -28,8 +30,6 @@ export interface MemberScanner {
 }
 
 const MAX_DEPTH = 256
-/** Longer names and values are none that policy reads: the longest name, every letter escaped, is 126 bytes. */
-const MAX_CAPTURE_BYTES = 512
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -76,31 +76,15 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
   let expected: Expected = 'start'
   let isInString = false
   let isEscaped = false
-  let captured: Buffer[] | undefined
-  let capturedBytes = 0
+  const captured = createTextCapture()
   let key: string | undefined
   /** That is being read, and where it begins in the body. */
   let chunk: Buffer = NO_BYTES
   let chunkAt = 0
-  /** What of the scalar lies in the chunk begins here. */
-  let scalarAt = 0
   let valueAt = 0
   let openedAt = 0
   let isEmpty = true
   let refusal: string | undefined
-
-  function capture(from: number, to: number): void {
-    if (captured === undefined) return
-    capturedBytes += to - from
-    if (capturedBytes > MAX_CAPTURE_BYTES) captured = undefined
-    // A copy: the chunk is the socket's read buffer and would be kept alive whole.
-    else captured.push(Buffer.from(chunk.subarray(from, to)))
-  }
-
-  function startCapture(isWanted: boolean): void {
-    captured = isWanted ? [] : undefined
-    capturedBytes = 0
-  }
 
   /** From inside a string to behind its closing quote, or to the end of the chunk. */
   function skipString(from: number): number {
@@ -117,21 +101,12 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
       if (quote === -1) break
       at = quote + 1
       if (!isOdd) {
-        endString(takeText(from, quote), at)
+        endString(captured.take(chunk, from, quote), at)
         return at
       }
     }
-    capture(from, chunk.length)
+    captured.keep(chunk, from, chunk.length)
     return chunk.length
-  }
-
-  /** What is captured and these last bytes; nearly every text lies in one chunk, and needs no copy. */
-  function takeText(from: number, to: number): string | undefined {
-    if (captured?.length === 0 && to - from <= MAX_CAPTURE_BYTES) {
-      return chunk.toString('utf8', from, to)
-    }
-    capture(from, to)
-    return captured && Buffer.concat(captured).toString('utf8')
   }
 
   function endString(text: string | undefined, end: number): void {
@@ -177,19 +152,22 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
 
   function startString(at: number): void {
     isInString = true
-    if (closers.length > 1) return startCapture(false)
+    if (closers.length > 1) return captured.begin(false)
     valueAt = chunkAt + at
     if (expected !== 'key' && expected !== 'value') {
       refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
     }
-    startCapture(expected === 'key' || isValueWanted())
+    captured.begin(expected === 'key' || isValueWanted())
   }
 
   const isValueWanted = (): boolean => key !== undefined && isWanted(key)
 
+  /** Where in the chunk the scalar begins, or goes on. */
+  const scalarAt = (): number => Math.max(valueAt - chunkAt, 0)
+
   function endScalar(end: number): void {
     if (expected !== 'scalar') return
-    const text = takeText(scalarAt, end)
+    const text = captured.take(chunk, scalarAt(), end)
     const value = text === undefined ? undefined : parseScalar(text)
     if (text !== undefined && value === undefined) refusal = MALFORMED
     endValue(value, end)
@@ -207,9 +185,8 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
   function scalarByte(at: number): void {
     if (closers.length > 1) return
     if (expected === 'value') {
-      startCapture(isValueWanted())
+      captured.begin(isValueWanted())
       valueAt = chunkAt + at
-      scalarAt = at
       expected = 'scalar'
     } else if (expected !== 'scalar') {
       refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
@@ -232,13 +209,12 @@ export function createMemberScanner({ onName, isWanted, onMember }: MemberHandle
   return {
     write(bytes) {
       chunk = bytes
-      scalarAt = 0
       let at = 0
       while (at < chunk.length && refusal === undefined) {
         if (isInString) at = skipString(at)
         else step(at++)
       }
-      if (expected === 'scalar') capture(scalarAt, chunk.length)
+      if (expected === 'scalar') captured.keep(chunk, scalarAt(), chunk.length)
       chunkAt += chunk.length
       chunk = NO_BYTES
       return refusal
