@@ -132,7 +132,10 @@ export async function collectBody(
   { limitBytes, account }: BodyBounds,
   onPiece: (piece: Buffer) => void,
 ): Promise<Buffer> {
-  const collected = createByteCollector((bytes) => account.hold(bytes))
+  const collected = createByteCollector({
+    mostBytes: limitBytes,
+    onGrow: (bytes) => account.hold(bytes),
+  })
   const measure = createBodyMeter(limitBytes)
   await reading.to((piece) => {
     measure(piece)
