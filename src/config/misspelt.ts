@@ -58,7 +58,7 @@ function findMeant(name: string, isSet: (name: string) => boolean): string | und
   const bare = name.replace(/^KEYSTOW_/, '')
   if (bare !== name && VARIABLES.includes(bare)) return bare
   const free = VARIABLES.filter((variable) => !isSet(variable))
-  return nearestOf(name, free) ?? nearestOf(bare, free)
+  return nearestOf(name, free) ?? (bare === name ? undefined : nearestOf(bare, free))
 }
 
 function nearestOf(name: string, free: readonly string[]): string | undefined {

@@ -9,6 +9,8 @@ export function nearestKey(
   let best: string | undefined
   let bestDistance = maxDistance + 1
   for (const candidate of known) {
+    // Each letter too many is a mistake, and an environment has hundreds of names that are nothing like these.
+    if (Math.abs(typed.length - candidate.length) >= bestDistance) continue
     const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate

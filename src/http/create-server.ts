@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { addressKey, parseAddress } from '../clients/address.ts'
@@ -7,6 +6,7 @@ import { type ErrorName, KeystowError } from '../errors.ts'
 import { overloaded } from '../limits/overloaded.ts'
 import { type Connection, createConnection, type RawAnswer } from './connection.ts'
 import { createConnectionTable } from './connection-table.ts'
+import { createServer } from './node-http.ts'
 
 /** What Node's parser refuses, by the code of its error; the rest is a bad request. */
 const BY_PARSER_CODE: Readonly<Record<string, ErrorName>> = {

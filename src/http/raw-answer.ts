@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { type KeystowError, toOpenAIError } from '../errors.ts'
 import { createRequestId } from '../request-id.ts'
+import { STATUS_CODES } from './node-http.ts'
 
 /**
  * Writes an error to a connection on which no request can be told from the next; it is to be closed afterwards. Returns
