@@ -19,6 +19,8 @@ export interface RequestRecord {
   /** Undefined when no path could be read from the request line. */
   readonly target: Target | undefined
   client?: Client
+  /** What it presents as tokens, valid or not, once somebody has looked for them. */
+  presented?: readonly string[]
   /** Of its body, where it has one that says what it is. */
   bodyType?: MediaType
   /** Of its body, where it is read before it is known whether it is wanted. */

@@ -9,6 +9,9 @@ const REDACTED = '[redacted]'
 const KNOWN_SHAPE =
   /(?<![a-z0-9])(?:ks|nk|hk|sk|pk)-[\w-]{16,}|(?<![\w-])eyJ[\w-]{10,}(?:\.[\w-]*)*/gi
 
+/** `eyJ` and ten more. */
+const SHORTEST_SHAPE = 13
+
 interface Redaction {
   /** What the request presented as tokens, valid or not. */
   readonly presented: readonly string[]
@@ -30,8 +33,9 @@ export function createTokenRedactor({ presented, isToken }: Redaction): TokenRed
 
   function text(value: string): string {
     if (value.length >= MIN_TOKEN_LENGTH && isToken(value)) return REDACTED
-    const without = known.reduce((rest, token) => rest.replaceAll(token, REDACTED), value)
-    return without.replace(KNOWN_SHAPE, REDACTED)
+    let rest = value
+    for (const token of known) if (rest.includes(token)) rest = rest.replaceAll(token, REDACTED)
+    return rest.length < SHORTEST_SHAPE ? rest : rest.replace(KNOWN_SHAPE, REDACTED)
   }
 
   function segment(encoded: string): string {
@@ -70,6 +74,7 @@ function lengthWithoutPadding(text: string): number {
 
 /** Twice: what is encoded when it is pasted is encoded again when it is sent. */
 function decode(value: string): string {
+  if (!value.includes('%')) return value
   try {
     const once = decodeURIComponent(value)
     return once.includes('%') ? decodeURIComponent(once) : once

@@ -13,7 +13,7 @@ export default fp(
     app.addHook('onRequest', (request, _reply, done) => {
       const { client, target, policy } = request.record
       if (client === undefined || target === undefined) return done(new KeystowError('invalidPath'))
-      const presented = presentedTokens(request.raw.headers)
+      const presented = (request.record.presented = presentedTokens(request.raw.headers))
       if (isTokenInPath(target.path, { presented, isToken: policy.isToken })) {
         return done(
           new KeystowError('invalidPath', {

@@ -91,7 +91,7 @@ export async function readCall(
 /** Most requests have no query to look through. */
 function withoutTokenInQuery({ raw, record }: FastifyRequest, target: Target): Target {
   if (target.search === '') return target
-  const presented = presentedTokens(raw.headers)
+  const presented = record.presented ?? presentedTokens(raw.headers)
   const search = withoutTokens(target.search, { presented, isToken: record.policy.isToken })
   return { ...target, search }
 }

@@ -109,4 +109,7 @@ const modelName = (model: string, tokens: TokenRedactor): string =>
 
 /** Takes out of a line what the request presented as a token, and what is one. */
 export const tokenRedactorOf = ({ raw, record }: FastifyRequest): TokenRedactor =>
-  createTokenRedactor({ presented: presentedTokens(raw.headers), isToken: record.policy.isToken })
+  createTokenRedactor({
+    presented: record.presented ?? presentedTokens(raw.headers),
+    isToken: record.policy.isToken,
+  })
