@@ -2,6 +2,10 @@ import { fileURLToPath } from 'node:url'
 
 import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
 
+/** As `npm start` and the image do. */
+const FLAGS = ['--max-semi-space-size=16']
+const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/keystow', import.meta.url))
+
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const [SERVER, CONFIG, PROBE] = [
   path('../../src/server.ts'),
@@ -14,13 +18,14 @@ export const keystow: Contender = {
   id: 'keystow',
   label: 'Keystow',
   launch: (site) => ({
-    command: [site.node, SERVER],
+    command: [site.node, ...FLAGS, SERVER],
     env: {
       PORT: String(site.port),
       KEYSTOW_CONFIG: CONFIG,
       UPSTREAM_URL: upstreamUrl(site),
       UPSTREAM_API_KEY: CREDENTIAL,
       DATA_DIR: site.folder,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       ...(site.caFile !== undefined && { NODE_EXTRA_CA_CERTS: site.caFile }),
     },
   }),
@@ -31,6 +36,6 @@ export const keystowWithProbe: Contender = {
   ...keystow,
   launch(site) {
     const { env = {} } = keystow.launch(site)
-    return { command: [site.node, '--expose-gc', '--import', PROBE, SERVER], env }
+    return { command: [site.node, ...FLAGS, '--expose-gc', '--import', PROBE, SERVER], env }
   },
 }

@@ -1,5 +1,5 @@
 /** As in package.json: what npm started is then this process, and no shell. */
-const NPM_SCRIPT = /^exec node src\//
+const NPM_SCRIPT = /^exec (?:env \S+ )?node (?:--\S+ )*src\//
 
 /**
  * npm passes on what a terminal, or a supervisor that ends a whole group, has sent to this process as well. Nobody

@@ -1,7 +1,7 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 
 import { skipInformational } from './skip-informational.ts'
-import { tellResets } from './tell-resets.ts'
+import { tellFailures } from './tell-failures.ts'
 
 /** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
 const KEEP_ALIVE_MS = 30_000
@@ -30,7 +30,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher
     connect(target, callback) {
       connect(target, (...[error, socket]) => {
         if (error === null) {
-          callback(null, tellResets(skipInformational(socket, options.headerLimitBytes)))
+          callback(null, tellFailures(skipInformational(socket, options.headerLimitBytes)))
         } else callback(error, null)
       })
     },
