@@ -29,7 +29,7 @@ export function createEventStreamWriter(
   let held: Buffer | undefined
   const send = createChunkWriter(response)
   const progress = form && createStreamProgress(form)
-  const events = progress ?? createEventReader(undefined)
+  const events = progress ?? createEventReader(undefined, undefined)
   const hold = createEventHold()
   let isHeadOut = false
   /** What went out last, where an error must say its number; to be read only when there is one. */
