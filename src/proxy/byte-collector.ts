@@ -4,6 +4,8 @@ const MIN_CAPACITY_BYTES = 64 * 1024
 const MAX_COPIED_BYTES = 512 * 1024
 const STEP_BYTES = 1024 * 1024
 
+const NO_BYTES = Buffer.alloc(0)
+
 interface CollectorOptions {
   /** No more will come; so much room is set aside, which takes no memory until it is used. */
   readonly mostBytes: number
@@ -18,53 +20,66 @@ export interface ByteCollector {
   take(): Buffer
 }
 
+interface Collected {
+  readonly options: CollectorOptions
+  bytes: Buffer
+  length: number
+  /** Whether the buffer is the collector's own, or the only piece so far. */
+  isOwn: boolean
+  /** What a large one is kept in. */
+  memory: ArrayBuffer | undefined
+}
+
 /**
  * One buffer that grows, instead of a list of pieces: a piece of one byte is an object of a hundred, and holds on to
  * the 64 KiB it was read with.
  */
-export function createByteCollector({ mostBytes, onGrow }: CollectorOptions): ByteCollector {
-  let bytes: Buffer = Buffer.alloc(0)
-  let length = 0
-  /** Whether the buffer is the collector's own, or the only piece so far. */
-  let isOwn = false
-  /** What a large one is kept in. */
-  let memory: ArrayBuffer | undefined
-
-  function reserve(needed: number): void {
-    if (isOwn && needed <= bytes.length) return
-    if (needed > MAX_COPIED_BYTES && needed <= mostBytes) return growInPlace(needed)
-    const capacity = Math.max(needed, length * 2, MIN_CAPACITY_BYTES)
-    onGrow(capacity)
-    moveTo(Buffer.allocUnsafe(capacity))
+export function createByteCollector(options: CollectorOptions): ByteCollector {
+  const collected: Collected = {
+    options,
+    bytes: NO_BYTES,
+    length: 0,
+    isOwn: false,
+    memory: undefined,
   }
-
-  function growInPlace(needed: number): void {
-    const capacity = Math.min(Math.max(needed, length + STEP_BYTES), mostBytes)
-    onGrow(capacity)
-    if (memory === undefined) {
-      memory = new ArrayBuffer(capacity, { maxByteLength: mostBytes })
-      moveTo(Buffer.from(memory, 0, capacity))
-    } else {
-      memory.resize(capacity)
-      bytes = Buffer.from(memory, 0, capacity)
-    }
-  }
-
-  function moveTo(roomier: Buffer): void {
-    bytes.copy(roomier, 0, 0, length)
-    bytes = roomier
-    isOwn = true
-  }
-
   return {
     add(piece) {
-      if (length === 0) bytes = piece
+      if (collected.length === 0) collected.bytes = piece
       else {
-        reserve(length + piece.length)
-        piece.copy(bytes, length)
+        reserve(collected, collected.length + piece.length)
+        piece.copy(collected.bytes, collected.length)
       }
-      length += piece.length
+      collected.length += piece.length
     },
-    take: () => bytes.subarray(0, length),
+    take: () => collected.bytes.subarray(0, collected.length),
   }
+}
+
+function reserve(collected: Collected, needed: number): void {
+  const { options, bytes, length, isOwn } = collected
+  if (isOwn && needed <= bytes.length) return
+  if (needed > MAX_COPIED_BYTES && needed <= options.mostBytes)
+    return growInPlace(collected, needed)
+  const capacity = Math.max(needed, length * 2, MIN_CAPACITY_BYTES)
+  options.onGrow(capacity)
+  moveTo(collected, Buffer.allocUnsafe(capacity))
+}
+
+function growInPlace(collected: Collected, needed: number): void {
+  const { options, length, memory } = collected
+  const capacity = Math.min(Math.max(needed, length + STEP_BYTES), options.mostBytes)
+  options.onGrow(capacity)
+  if (memory === undefined) {
+    collected.memory = new ArrayBuffer(capacity, { maxByteLength: options.mostBytes })
+    moveTo(collected, Buffer.from(collected.memory, 0, capacity))
+  } else {
+    memory.resize(capacity)
+    collected.bytes = Buffer.from(memory, 0, capacity)
+  }
+}
+
+function moveTo(collected: Collected, roomier: Buffer): void {
+  collected.bytes.copy(roomier, 0, 0, collected.length)
+  collected.bytes = roomier
+  collected.isOwn = true
 }

@@ -26,16 +26,9 @@ export function createChunkWriter(response: ServerResponse): (chunk: Buffer) => 
     corked = undefined
   }
 
-  /** Whether the socket takes what is written as this answer's next bytes, and asks for no pause. */
-  function isReady(socket: Socket, bytes: number): boolean {
-    if (!isHeadOut || !response.chunkedEncoding || response.writableEnded) return false
-    if (!socket.writable || bytes === 0 || bytes > MAX_COPIED_BYTES) return false
-    return socket.writableLength + bytes + MAX_FRAMING_BYTES < socket.writableHighWaterMark
-  }
-
   return (chunk) => {
     const { socket } = response
-    if (socket === null || !isReady(socket, chunk.length)) {
+    if (!isHeadOut || socket === null || !isReady(response, socket, chunk.length)) {
       isHeadOut = true
       return response.write(chunk)
     }
@@ -47,6 +40,13 @@ export function createChunkWriter(response: ServerResponse): (chunk: Buffer) => 
     }
     return socket.write(frame(chunk))
   }
+}
+
+/** Whether the socket takes what is written as this answer's next bytes, and asks for no pause. */
+function isReady(response: ServerResponse, socket: Socket, bytes: number): boolean {
+  if (!response.chunkedEncoding || response.writableEnded) return false
+  if (!socket.writable || bytes === 0 || bytes > MAX_COPIED_BYTES) return false
+  return socket.writableLength + bytes + MAX_FRAMING_BYTES < socket.writableHighWaterMark
 }
 
 /** A chunk as RFC 9112, section 7.1, frames it. */

@@ -93,41 +93,46 @@ export function createEgressScanner(credentials: readonly Secret[]): EgressScann
   }
 }
 
+interface BodyState {
+  readonly find: Find
+  readonly isFixedLength: boolean
+  held: Buffer
+  hits: number
+  received: number
+  reread: number
+}
+
 function startBody(find: Find, isFixedLength: boolean): BodyScan {
-  let held = NO_BYTES
-  let hits = 0
-  let received = 0
-  let reread = 0
-
-  function pass(bytes: Buffer, isLast: boolean): Buffer {
-    const found = find(bytes, isLast)
-    const { matches, cutAt } =
-      found.matches.length === 0 ? found : withoutOverlap(found, bytes.length)
-    held = cutAt === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(cutAt))
-    const passing = cutAt === bytes.length ? bytes : bytes.subarray(0, cutAt)
-    if (matches.length === 0) return passing
-    hits += matches.length
-    return redact(passing, matches, isFixedLength)
-  }
-
-  /** The chunk behind what was held back. */
-  function join(chunk: Buffer): Buffer {
-    reread += held.length
-    if (reread > REREADING_FREE_BYTES && reread > received * MAX_REREADING) {
-      const cause = new Error('the answer is one beginning of a credential after another')
-      throw new KeystowError('upstreamUnavailable', { cause })
-    }
-    return Buffer.concat([held, chunk])
-  }
-
+  const body: BodyState = { find, isFixedLength, held: NO_BYTES, hits: 0, received: 0, reread: 0 }
   return {
-    hits: () => hits,
+    hits: () => body.hits,
     write(chunk) {
-      received += chunk.length
-      return pass(held.length === 0 ? chunk : join(chunk), false)
+      body.received += chunk.length
+      return pass(body, body.held.length === 0 ? chunk : join(body, chunk), false)
     },
-    end: () => pass(held, true),
+    end: () => pass(body, body.held, true),
   }
+}
+
+function pass(body: BodyState, bytes: Buffer, isLast: boolean): Buffer {
+  const found = body.find(bytes, isLast)
+  const { matches, cutAt } =
+    found.matches.length === 0 ? found : withoutOverlap(found, bytes.length)
+  body.held = cutAt === bytes.length ? NO_BYTES : Buffer.from(bytes.subarray(cutAt))
+  const passing = cutAt === bytes.length ? bytes : bytes.subarray(0, cutAt)
+  if (matches.length === 0) return passing
+  body.hits += matches.length
+  return redact(passing, matches, body.isFixedLength)
+}
+
+/** The chunk behind what was held back. */
+function join(body: BodyState, chunk: Buffer): Buffer {
+  body.reread += body.held.length
+  if (body.reread > REREADING_FREE_BYTES && body.reread > body.received * MAX_REREADING) {
+    const cause = new Error('the answer is one beginning of a credential after another')
+    throw new KeystowError('upstreamUnavailable', { cause })
+  }
+  return Buffer.concat([body.held, chunk])
 }
 
 /**

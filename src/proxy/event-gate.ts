@@ -25,107 +25,117 @@ const MAX_UNASKED_BYTES = 1024
 const LF = 0x0a
 const CR = 0x0d
 
-export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate {
-  const ends = createEndFinder()
-  let held: Buffer | undefined
-  let onEnd: (() => void) | undefined
+interface GateState extends EndSearch {
+  readonly pass: EventGateOptions['pass']
+  readonly mayGoOn: EventGateOptions['mayGoOn']
+  held: Buffer | undefined
+  onEnd: (() => void) | undefined
   /** Of the event that has not ended, and of which nobody was asked. */
-  let unasked = 0
+  unasked: number
+}
 
-  function passEvents(bytes: Buffer): boolean {
-    let isOpen = true
-    ends.begin()
-    for (let from = 0; from < bytes.length;) {
-      const limit = Math.min(bytes.length, from + MAX_UNASKED_BYTES - unasked)
-      const end = ends.find(bytes, from, limit)
-      const to = end === -1 ? limit : end
-      if (to > from) isOpen = pass(bytes.subarray(from, to)) && isOpen
-      unasked += to - from
-      from = to
-      if (end === -1 && unasked < MAX_UNASKED_BYTES) continue
-      unasked = 0
-      if (mayGoOn()) continue
-      held = bytes.subarray(from)
-      return false
-    }
-    return isOpen
+export function createEventGate({ pass, mayGoOn }: EventGateOptions): EventGate {
+  const gate: GateState = {
+    pass,
+    mayGoOn,
+    held: undefined,
+    onEnd: undefined,
+    unasked: 0,
+    lf: -1,
+    cr: -1,
+    isLineStart: true,
+    isAfterCr: false,
+    isEnding: false,
   }
-
   return {
-    write(bytes) {
-      if (held === undefined) return passEvents(bytes)
-      if (bytes.length > 0) held = Buffer.concat([held, bytes])
-      return false
-    },
+    write: (bytes) => write(gate, bytes),
     end(onPassed) {
-      if (held === undefined || held.length === 0) onPassed()
-      else onEnd = onPassed
+      if (gate.held === undefined || gate.held.length === 0) onPassed()
+      else gate.onEnd = onPassed
     },
-    resume() {
-      const bytes = held
-      held = undefined
-      if (bytes !== undefined) passEvents(bytes)
-      if (held === undefined) onEnd?.()
-    },
-    isHeld: () => held !== undefined,
+    resume: () => resume(gate),
+    isHeld: () => gate.held !== undefined,
   }
 }
 
-interface EndFinder {
-  /** Other bytes follow. */
-  begin(): void
-  /** The index behind the empty line that ends an event, if one does between two indices; -1 when none does. */
-  find(bytes: Buffer, from: number, limit: number): number
+function write(gate: GateState, bytes: Buffer): boolean {
+  if (gate.held === undefined) return passEvents(gate, bytes)
+  if (bytes.length > 0) gate.held = Buffer.concat([gate.held, bytes])
+  return false
+}
+
+function resume(gate: GateState): void {
+  const bytes = gate.held
+  gate.held = undefined
+  if (bytes !== undefined) passEvents(gate, bytes)
+  if (gate.held === undefined) gate.onEnd?.()
+}
+
+function passEvents(gate: GateState, bytes: Buffer): boolean {
+  const { pass, mayGoOn } = gate
+  let isOpen = true
+  gate.lf = -1
+  gate.cr = -1
+  for (let from = 0; from < bytes.length;) {
+    const limit = Math.min(bytes.length, from + MAX_UNASKED_BYTES - gate.unasked)
+    const end = findEnd(gate, bytes, from, limit)
+    const to = end === -1 ? limit : end
+    if (to > from) isOpen = pass(bytes.subarray(from, to)) && isOpen
+    gate.unasked += to - from
+    from = to
+    if (end === -1 && gate.unasked < MAX_UNASKED_BYTES) continue
+    gate.unasked = 0
+    if (mayGoOn()) continue
+    gate.held = bytes.subarray(from)
+    return false
+  }
+  return isOpen
+}
+
+/** How far the end of an event has been looked for. */
+interface EndSearch {
+  /** Where the next of each is, as far as it has been looked for: the bytes are looked through once. */
+  lf: number
+  cr: number
+  isLineStart: boolean
+  isAfterCr: boolean
+  isEnding: boolean
 }
 
 /**
- * Lines end with LF, CR or both (WHATWG HTML, section 9.2.6), and chunks are cut anywhere. Whether a line feed belongs
- * to the carriage return before it is known with the next byte: until then the event has not ended.
+ * The index behind the empty line that ends an event, if one does between two indices; -1 when none does. Lines end
+ * with LF, CR or both (WHATWG HTML, section 9.2.6), and chunks are cut anywhere. Whether a line feed belongs to the
+ * carriage return before it is known with the next byte: until then the event has not ended.
  */
-function createEndFinder(): EndFinder {
-  /** Where the next of each is, as far as it has been looked for: the bytes are looked through once. */
-  let lf = -1
-  let cr = -1
-  let isLineStart = true
-  let isAfterCr = false
-  let isEnding = false
-
-  function findLineEnd(bytes: Buffer, from: number): number {
-    if (lf < from) lf = orNever(bytes.indexOf(LF, from))
-    if (cr < from) cr = orNever(bytes.indexOf(CR, from))
-    return Math.min(lf, cr)
+function findEnd(search: EndSearch, bytes: Buffer, from: number, limit: number): number {
+  let at = search.isAfterCr ? skipLineFeed(search, bytes, from) : from
+  while (!search.isEnding && at < limit) {
+    const byte = bytes[at]
+    const isEmpty = search.isLineStart && (byte === LF || byte === CR)
+    const lineEnd = isEmpty ? at : findLineEnd(search, bytes, at)
+    search.isLineStart = lineEnd < limit
+    if (lineEnd >= limit) return -1
+    at = lineEnd + 1
+    search.isEnding = isEmpty
+    search.isAfterCr = bytes[lineEnd] === CR
+    if (search.isAfterCr && at === limit) return -1
+    if (search.isAfterCr) at = skipLineFeed(search, bytes, at)
   }
+  if (!search.isEnding) return -1
+  search.isEnding = false
+  return at
+}
 
-  /** Behind a carriage return: the index behind its line feed, if that is the next byte. */
-  function skipLineFeed(bytes: Buffer, from: number): number {
-    isAfterCr = false
-    return bytes[from] === LF ? from + 1 : from
-  }
+function findLineEnd(search: EndSearch, bytes: Buffer, from: number): number {
+  if (search.lf < from) search.lf = orNever(bytes.indexOf(LF, from))
+  if (search.cr < from) search.cr = orNever(bytes.indexOf(CR, from))
+  return Math.min(search.lf, search.cr)
+}
 
-  return {
-    begin() {
-      lf = -1
-      cr = -1
-    },
-    find(bytes, from, limit) {
-      let at = isAfterCr ? skipLineFeed(bytes, from) : from
-      while (!isEnding && at < limit) {
-        const byte = bytes[at]
-        const isEmpty = isLineStart && (byte === LF || byte === CR)
-        const lineEnd = isEmpty ? at : findLineEnd(bytes, at)
-        isLineStart = lineEnd < limit
-        if (!isLineStart) return -1
-        at = lineEnd + 1
-        isEnding = isEmpty
-        isAfterCr = bytes[lineEnd] === CR
-        if (isAfterCr && at === limit) return -1
-        if (isAfterCr) at = skipLineFeed(bytes, at)
-      }
-      if (!isEnding) return -1
-      isEnding = false
-      return at
-    },
-  }
+/** Behind a carriage return: the index behind its line feed, if that is the next byte. */
+function skipLineFeed(search: EndSearch, bytes: Buffer, from: number): number {
+  search.isAfterCr = false
+  return bytes[from] === LF ? from + 1 : from
 }
 
 /** Behind every byte of a chunk. */

@@ -2,7 +2,7 @@
 export interface EventHold {
   /** Takes the next bytes, of which so many at the end belong to an event that is open; returns what may pass. */
   write(bytes: Buffer, openBytes: number): Buffer
-  isHolding(): boolean
+  readonly isHolding: () => boolean
 }
 
 /** A longer event passes as it comes: what is kept of a stream must not grow with what its upstream sends. */
@@ -10,49 +10,52 @@ const MAX_HELD_BYTES = 64 * 1024
 const MIN_CAPACITY_BYTES = 1024
 const NO_BYTES = Buffer.alloc(0)
 
-export function createEventHold(): EventHold {
-  let held: Buffer = NO_BYTES
-  let heldBytes = 0
+interface HoldState {
+  held: Buffer
+  heldBytes: number
   /** The event that is open is too long to be held. */
-  let isTooLong = false
+  isTooLong: boolean
+}
 
-  /** Into its own memory: the bytes are a view of the socket's read buffer, which would be kept alive whole. */
-  function keep(bytes: Buffer): void {
-    const needed = heldBytes + bytes.length
-    if (needed > held.length) {
-      const grown = Buffer.allocUnsafe(
-        Math.min(Math.max(2 * needed, MIN_CAPACITY_BYTES), MAX_HELD_BYTES),
-      )
-      held.copy(grown, 0, 0, heldBytes)
-      held = grown
-    }
-    bytes.copy(held, heldBytes)
-    heldBytes = needed
-  }
-
-  function take(): Buffer {
-    const bytes = held.subarray(0, heldBytes)
-    held = NO_BYTES
-    heldBytes = 0
-    return bytes
-  }
-
-  /** What was held and these bytes, in one piece: some clients read each write by itself. */
-  const join = (bytes: Buffer): Buffer => (heldBytes === 0 ? bytes : Buffer.concat([take(), bytes]))
-
+export function createEventHold(): EventHold {
+  const hold: HoldState = { held: NO_BYTES, heldBytes: 0, isTooLong: false }
   return {
-    write(bytes, openBytes) {
-      const passing = bytes.length - openBytes
-      if (passing > 0) isTooLong = false
-      if (openBytes === 0 || isTooLong) return join(bytes)
-      if (openBytes + (passing > 0 ? 0 : heldBytes) > MAX_HELD_BYTES) {
-        isTooLong = true
-        return join(bytes)
-      }
-      const ready = passing === 0 ? NO_BYTES : join(bytes.subarray(0, passing))
-      keep(bytes.subarray(passing))
-      return ready
-    },
-    isHolding: () => heldBytes > 0,
+    write: (bytes, openBytes) => write(hold, bytes, openBytes),
+    isHolding: () => hold.heldBytes > 0,
   }
+}
+
+function write(hold: HoldState, bytes: Buffer, openBytes: number): Buffer {
+  const passing = bytes.length - openBytes
+  if (passing > 0) hold.isTooLong = false
+  if (openBytes === 0 || hold.isTooLong) return join(hold, bytes)
+  if (openBytes + (passing > 0 ? 0 : hold.heldBytes) > MAX_HELD_BYTES) {
+    hold.isTooLong = true
+    return join(hold, bytes)
+  }
+  const ready = passing === 0 ? NO_BYTES : join(hold, bytes.subarray(0, passing))
+  keep(hold, bytes.subarray(passing))
+  return ready
+}
+
+/** Into its own memory: the bytes are a view of the socket's read buffer, which would be kept alive whole. */
+function keep(hold: HoldState, bytes: Buffer): void {
+  const { held, heldBytes } = hold
+  const needed = heldBytes + bytes.length
+  if (needed > held.length) {
+    const capacity = Math.min(Math.max(2 * needed, MIN_CAPACITY_BYTES), MAX_HELD_BYTES)
+    hold.held = Buffer.allocUnsafe(capacity)
+    held.copy(hold.held, 0, 0, heldBytes)
+  }
+  bytes.copy(hold.held, heldBytes)
+  hold.heldBytes = needed
+}
+
+/** What was held and these bytes, in one piece: some clients read each write by itself. */
+function join(hold: HoldState, bytes: Buffer): Buffer {
+  const { held, heldBytes } = hold
+  if (heldBytes === 0) return bytes
+  hold.held = NO_BYTES
+  hold.heldBytes = 0
+  return Buffer.concat([held.subarray(0, heldBytes), bytes])
 }

@@ -1,20 +1,20 @@
 /** Reads the lines of an event stream (WHATWG HTML, section 9.2.6) in any pieces, in constant memory. */
 export interface EventReader {
   write(chunk: Buffer): void
-  isBetweenEvents(): boolean
+  readonly isBetweenEvents: () => boolean
   /** Ends the line and the event that are still open; returns the line ends that they lack. */
-  end(): '' | '\n' | '\n\n'
+  readonly end: () => '' | '\n' | '\n\n'
 }
 
-/** What happens in the data of the events. */
-export interface EventHandlers {
+/** What happens in the data of the events. The same handlers serve every stream: they are told whose it is. */
+export interface EventHandlers<Owner> {
   /** A line that is no comment begins, at this index of the chunk. */
-  onField(at: number): void
+  onField(owner: Owner, at: number): void
   /** Some of an event's data: bytes between two indices of the chunk. */
-  onData(chunk: Buffer, from: number, to: number): void
+  onData(owner: Owner, chunk: Buffer, from: number, to: number): void
   /** A line of data was over: its text when it is as short as a mark can be, and empty for any other. */
-  onLine(text: string): void
-  onEventEnd(): void
+  onLine(owner: Owner, text: string): void
+  onEventEnd(owner: Owner): void
 }
 
 const LF = 0x0a
@@ -26,72 +26,103 @@ const OTHER_FIELD = -1
 /** Longer than every mark and the one space before it that is not part of the data. */
 const MAX_MARK_BYTES = 16
 
-/** With no handlers it knows only where events end. */
-export function createEventReader(handlers: EventHandlers | undefined): EventReader {
+interface ReaderState<Owner> {
+  readonly handlers: EventHandlers<Owner> | undefined
+  readonly owner: Owner
   /** Bytes of the line that are those of the field, or that it is another. */
-  let matched = 0
-  let isInLine = false
-  let isInEvent = false
+  matched: number
+  isInLine: boolean
+  isInEvent: boolean
   /** A line ended with the last byte of a chunk, and its line feed may be the next. */
-  let isAfterCr = false
-  let mark = ''
-  let dataBytes = 0
+  isAfterCr: boolean
+  mark: string
+  dataBytes: number
+}
 
-  function readLine(chunk: Buffer, from: number, to: number): void {
-    if (!isInLine && chunk[from] !== COLON) handlers?.onField(from)
-    isInLine = true
-    isInEvent = true
-    if (handlers === undefined) return
-    let at = from
-    while (matched >= 0 && matched < FIELD.length && at < to) {
-      matched = chunk[at] === FIELD[matched] ? matched + 1 : OTHER_FIELD
-      at++
-    }
-    if (matched !== FIELD.length || at === to) return
-    dataBytes += to - at
-    mark = dataBytes <= MAX_MARK_BYTES ? mark + chunk.toString('latin1', at, to) : ''
-    handlers.onData(chunk, at, to)
+/** With no handlers it knows only where events end. */
+export function createEventReader<Owner>(
+  handlers: EventHandlers<Owner> | undefined,
+  owner: Owner,
+): EventReader {
+  const reader: ReaderState<Owner> = {
+    handlers,
+    owner,
+    matched: 0,
+    isInLine: false,
+    isInEvent: false,
+    isAfterCr: false,
+    mark: '',
+    dataBytes: 0,
   }
-
-  function endLine(): void {
-    if (!isInLine) {
-      if (isInEvent) handlers?.onEventEnd()
-      isInEvent = false
-      return
-    }
-    if (matched === FIELD.length) handlers?.onLine(mark.replace(/^ /, ''))
-    isInLine = false
-    matched = 0
-    mark = ''
-    dataBytes = 0
-  }
-
   return {
-    write(chunk) {
-      let at = isAfterCr && chunk[0] === LF ? 1 : 0
-      // Nobody ends lines so, and who does not is looked through once.
-      let cr = chunk.indexOf(CR, at)
-      while (at < chunk.length) {
-        if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at)
-        const lf = chunk.indexOf(LF, at)
-        const isCr = cr !== -1 && (lf === -1 || cr < lf)
-        const found = isCr ? cr : lf
-        const end = found === -1 ? chunk.length : found
-        if (end > at) readLine(chunk, at, end)
-        if (found === -1) break
-        endLine()
-        at = isCr && chunk[end + 1] === LF ? end + 2 : end + 1
-      }
-      isAfterCr = chunk[chunk.length - 1] === CR
-    },
-    isBetweenEvents: () => !isInEvent,
-    end() {
-      if (!isInEvent) return ''
-      // Behind a carriage return, one line feed would only be the rest of the same line end.
-      const missing = isInLine || isAfterCr ? '\n\n' : '\n'
-      if (isInLine) endLine()
-      endLine()
-      return missing
-    },
+    write: (chunk) => write(reader, chunk),
+    isBetweenEvents: () => !reader.isInEvent,
+    end: () => end(reader),
   }
+}
+
+function write<Owner>(reader: ReaderState<Owner>, chunk: Buffer): void {
+  let at = reader.isAfterCr && chunk[0] === LF ? 1 : 0
+  // Nobody ends lines so, and who does not is looked through once.
+  let cr = chunk.indexOf(CR, at)
+  while (at < chunk.length) {
+    if (cr !== -1 && cr < at) cr = chunk.indexOf(CR, at)
+    const lf = chunk.indexOf(LF, at)
+    const isCr = cr !== -1 && (lf === -1 || cr < lf)
+    const found = isCr ? cr : lf
+    const lineEnd = found === -1 ? chunk.length : found
+    if (lineEnd > at) readLine(reader, chunk, at, lineEnd)
+    if (found === -1) break
+    endLine(reader)
+    at = isCr && chunk[lineEnd + 1] === LF ? lineEnd + 2 : lineEnd + 1
+  }
+  reader.isAfterCr = chunk[chunk.length - 1] === CR
+}
+
+function readLine<Owner>(
+  reader: ReaderState<Owner>,
+  chunk: Buffer,
+  from: number,
+  to: number,
+): void {
+  const { handlers } = reader
+  if (!reader.isInLine && chunk[from] !== COLON) handlers?.onField(reader.owner, from)
+  reader.isInLine = true
+  reader.isInEvent = true
+  if (handlers === undefined) return
+  let { matched } = reader
+  let at = from
+  while (matched >= 0 && matched < FIELD.length && at < to) {
+    matched = chunk[at] === FIELD[matched] ? matched + 1 : OTHER_FIELD
+    at++
+  }
+  reader.matched = matched
+  if (matched !== FIELD.length || at === to) return
+  reader.dataBytes += to - at
+  const isShort = reader.dataBytes <= MAX_MARK_BYTES
+  reader.mark = isShort ? reader.mark + chunk.toString('latin1', at, to) : ''
+  handlers.onData(reader.owner, chunk, at, to)
+}
+
+function endLine<Owner>(reader: ReaderState<Owner>): void {
+  const { handlers, owner } = reader
+  if (!reader.isInLine) {
+    if (reader.isInEvent) handlers?.onEventEnd(owner)
+    reader.isInEvent = false
+    return
+  }
+  if (reader.matched === FIELD.length) handlers?.onLine(owner, reader.mark.replace(/^ /, ''))
+  reader.isInLine = false
+  reader.matched = 0
+  reader.mark = ''
+  reader.dataBytes = 0
+}
+
+function end<Owner>(reader: ReaderState<Owner>): ReturnType<EventReader['end']> {
+  if (!reader.isInEvent) return ''
+  // Behind a carriage return, one line feed would only be the rest of the same line end.
+  const missing = reader.isInLine || reader.isAfterCr ? '\n\n' : '\n'
+  if (reader.isInLine) endLine(reader)
+  endLine(reader)
+  return missing
 }

@@ -4,10 +4,12 @@ import { matchLike } from '../usage/scan/match-like.ts'
 
 /** Knows the events of a stream that are the same but for their text, and for numbers and words that tell nothing. */
 export interface RepeatedEvent {
-  /** Whether these bytes are one event, and one like that which was learned. */
-  isRepeat(bytes: Buffer): boolean
-  /** Takes note of an event that came whole and alone. */
-  learn(event: Buffer): void
+  /** The values of these names are the same in every repeat. */
+  readonly watched: JsonNames
+  /** Of the event that was learned: up to its text, and from its closing quote on. */
+  head: Buffer
+  tail: Buffer
+  idleLessons: number
 }
 
 /** What stands before the text: of chats, of answers, of completions. */
@@ -19,34 +21,36 @@ const MAX_EVENT_BYTES = 1024
 /** After as many events of which no other was a repeat, no more are learned. */
 const MAX_IDLE_LESSONS = 16
 
-/** The values of the names that are watched are the same in every repeat. */
-export function createRepeatedEvent(watched: JsonNames): RepeatedEvent {
-  let head: Buffer = NO_BYTES
-  let tail: Buffer = NO_BYTES
-  let idleLessons = 0
+export const createRepeatedEvent = (watched: JsonNames): RepeatedEvent => ({
+  watched,
+  head: NO_BYTES,
+  tail: NO_BYTES,
+  idleLessons: 0,
+})
 
-  return {
-    isRepeat(bytes) {
-      if (head.length === 0) return false
-      const textAt = matchLike(head, bytes, { from: 0, fixed: watched })
-      const quote = textAt === -1 ? -1 : findQuote(bytes, textAt)
-      if (quote === -1) return false
-      if (matchLike(tail, bytes, { from: quote, fixed: watched }) !== bytes.length) return false
-      idleLessons = 0
-      return true
-    },
-    learn(event) {
-      if (event.length > MAX_EVENT_BYTES || idleLessons === MAX_IDLE_LESSONS) return
-      const textAt = findText(event)
-      // Within a string these quotes would stand behind backslashes: they are a name and the beginning of its value.
-      const quote = textAt === -1 ? -1 : findQuote(event, textAt)
-      if (quote === -1) return
-      idleLessons++
-      // Copies: the event is a view of the socket's read buffer, which would be kept alive whole.
-      head = Buffer.from(event.subarray(0, textAt))
-      tail = Buffer.from(event.subarray(quote))
-    },
-  }
+/** Whether these bytes are one event, and one like that which was learned. */
+export function isRepeat(repeated: RepeatedEvent, bytes: Buffer): boolean {
+  const { head, tail, watched } = repeated
+  if (head.length === 0) return false
+  const textAt = matchLike(head, bytes, { from: 0, fixed: watched })
+  const quote = textAt === -1 ? -1 : findQuote(bytes, textAt)
+  if (quote === -1) return false
+  if (matchLike(tail, bytes, { from: quote, fixed: watched }) !== bytes.length) return false
+  repeated.idleLessons = 0
+  return true
+}
+
+/** Takes note of an event that came whole and alone. */
+export function learnEvent(repeated: RepeatedEvent, event: Buffer): void {
+  if (event.length > MAX_EVENT_BYTES || repeated.idleLessons === MAX_IDLE_LESSONS) return
+  const textAt = findText(event)
+  // Within a string these quotes would stand behind backslashes: they are a name and the beginning of its value.
+  const quote = textAt === -1 ? -1 : findQuote(event, textAt)
+  if (quote === -1) return
+  repeated.idleLessons++
+  // Copies: the event is a view of the socket's read buffer, which would be kept alive whole.
+  repeated.head = Buffer.from(event.subarray(0, textAt))
+  repeated.tail = Buffer.from(event.subarray(quote))
 }
 
 function findText(event: Buffer): number {

@@ -17,27 +17,42 @@ interface RequestClockOptions {
   readonly onTimeout: () => void
 }
 
+interface ClockState {
+  readonly onTimeout: () => void
+  timer: NodeJS.Timeout | undefined
+  isStopped: boolean
+}
+
 /** A slow upload is the client's time: the upstream's runs while it takes nothing, and when it has everything. */
 export function startRequestClock(options: RequestClockOptions): RequestClock {
-  const { body, firstByteMs, idleMs, onTimeout } = options
-  let timer: NodeJS.Timeout | undefined
-  let isStopped = false
+  const { body, firstByteMs, onTimeout } = options
+  const clock: ClockState = { onTimeout, timer: undefined, isStopped: false }
+  setTimer(clock, firstByteMs)
+  if (body === null || Buffer.isBuffer(body)) return { started, stop: () => stop(clock) }
+  return watchUpload(clock, body, options)
+}
 
-  function set(delayMs: number): void {
-    clearTimeout(timer)
-    if (!isStopped) timer = setTimeout(onTimeout, delayMs)
-  }
+/** Nothing is to come of a body that is there: the time for an answer has begun already. */
+function started(): void {}
 
-  const clear = (): void => clearTimeout(timer)
-  const stop = (): void => {
-    isStopped = true
-    clear()
-  }
+/** undici pauses a body while its socket is full, and only then. */
+function watchUpload(
+  clock: ClockState,
+  body: Readable,
+  { firstByteMs, idleMs }: RequestClockOptions,
+): RequestClock {
+  const clear = (): void => clearTimeout(clock.timer)
+  body.on('pause', () => setTimer(clock, idleMs)).on('resume', clear)
+  body.once('end', () => setTimer(clock, firstByteMs))
+  return { started: clear, stop: () => stop(clock) }
+}
 
-  set(firstByteMs)
-  if (body === null || Buffer.isBuffer(body)) return { started() {}, stop }
-  // undici pauses a body while its socket is full, and only then.
-  body.on('pause', () => set(idleMs)).on('resume', clear)
-  body.once('end', () => set(firstByteMs))
-  return { started: clear, stop }
+function setTimer(clock: ClockState, delayMs: number): void {
+  clearTimeout(clock.timer)
+  if (!clock.isStopped) clock.timer = setTimeout(clock.onTimeout, delayMs)
+}
+
+function stop(clock: ClockState): void {
+  clock.isStopped = true
+  clearTimeout(clock.timer)
 }

@@ -18,40 +18,53 @@ interface SilenceClockOptions {
   readonly onIdle: () => void
 }
 
+interface ClockState {
+  readonly options: SilenceClockOptions
+  lastByteAt: number
+  /** The last sign of life that the reader had. */
+  lastSignAt: number
+  isStopped: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
 /** One timer an answer, set anew only when it fires: touching costs no more than reading the time. */
 export function startSilenceClock(options: SilenceClockOptions): SilenceClock {
-  const { beatMs, idleMs } = options
-  let lastByteAt = performance.now()
-  /** The last sign of life that the reader had. */
-  let lastSignAt = lastByteAt
-  let isStopped = false
-  let timer = setTimeout(tick, nextDelay(lastByteAt))
-
-  function nextDelay(now: number): number {
-    const untilIdle = lastByteAt + idleMs - now
-    if (beatMs === 0) return Math.max(untilIdle, 1)
-    return Math.max(Math.min(untilIdle, lastSignAt + beatMs - now), 1)
+  const now = performance.now()
+  const clock: ClockState = {
+    options,
+    lastByteAt: now,
+    lastSignAt: now,
+    isStopped: false,
+    timer: undefined,
   }
-
-  function tick(): void {
-    const now = performance.now()
-    if (options.isPaused()) lastByteAt = lastSignAt = now
-    else if (now - lastByteAt >= idleMs) return options.onIdle()
-    else if (beatMs > 0 && now - lastSignAt >= beatMs) {
-      lastSignAt = now
-      options.onBeat()
-    }
-    if (!isStopped) timer = setTimeout(tick, nextDelay(now))
-  }
-
+  setTimer(clock, now)
   return {
     touch() {
-      lastByteAt = performance.now()
-      if (!options.isHolding()) lastSignAt = lastByteAt
+      clock.lastByteAt = performance.now()
+      if (!options.isHolding()) clock.lastSignAt = clock.lastByteAt
     },
     stop() {
-      isStopped = true
-      clearTimeout(timer)
+      clock.isStopped = true
+      clearTimeout(clock.timer)
     },
   }
+}
+
+function setTimer(clock: ClockState, now: number): void {
+  const { beatMs, idleMs } = clock.options
+  const untilIdle = clock.lastByteAt + idleMs - now
+  const untilBeat = beatMs === 0 ? untilIdle : clock.lastSignAt + beatMs - now
+  clock.timer = setTimeout(tick, Math.max(Math.min(untilIdle, untilBeat), 1), clock)
+}
+
+function tick(clock: ClockState): void {
+  const { options } = clock
+  const now = performance.now()
+  if (options.isPaused()) clock.lastByteAt = clock.lastSignAt = now
+  else if (now - clock.lastByteAt >= options.idleMs) return options.onIdle()
+  else if (options.beatMs > 0 && now - clock.lastSignAt >= options.beatMs) {
+    clock.lastSignAt = now
+    options.onBeat()
+  }
+  if (!clock.isStopped) setTimer(clock, now)
 }

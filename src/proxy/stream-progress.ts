@@ -1,9 +1,9 @@
 import { createJsonNames } from '../usage/scan/json-names.ts'
-import { type JsonReader, WANT, type Want } from '../usage/scan/json-reader.ts'
-import { createJsonScan } from '../usage/scan/json-scan.ts'
+import { WANT, type Want } from '../usage/scan/json-reader.ts'
+import { createJsonScan, type JsonScan } from '../usage/scan/json-scan.ts'
 import { createTextCount } from '../usage/scan/text-count.ts'
-import { createEventReader, type EventReader } from './event-reader.ts'
-import { createRepeatedEvent } from './repeated-event.ts'
+import { createEventReader, type EventHandlers, type EventReader } from './event-reader.ts'
+import { createRepeatedEvent, isRepeat, learnEvent, type RepeatedEvent } from './repeated-event.ts'
 import type { StreamForm } from './stream-form.ts'
 
 /** How far a stream of a known form has come. */
@@ -20,6 +20,7 @@ export interface StreamProgress extends EventReader {
 
 const LF = 0x0a
 const CHOICE_DEPTH = 3
+const FIRST_CHOICE = '0'
 /** More than any upstream takes; an answer with more is judged by the first. */
 const MAX_CHOICES = 1024
 const NAMES = createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error'])
@@ -28,128 +29,185 @@ const UNCOUNTED = createTextCount()
 /** What stands where nothing is to be told. */
 const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
 
-export function createStreamProgress({ endMark, isLastType }: StreamForm): StreamProgress {
-  const choices = createChoices()
-  let isOpen = false
+interface ProgressState {
+  readonly form: StreamForm
+  readonly json: JsonScan
+  readonly repeated: RepeatedEvent
+  readonly choices: Choices
+  isOpen: boolean
   /** Where in the chunk the last event begins, if it begins there. */
-  let openFrom = 0
-  let openBytes = 0
-  let hasField = false
-  let isEnded = false
-  let isError = false
-  let isErrorTold = false
-  let isLast = false
-  let type = ''
-  let eventEnds = 0
-  let isEndOfLine = true
-  const repeated = createRepeatedEvent(NAMES)
+  openFrom: number
+  openBytes: number
+  hasField: boolean
+  isEnded: boolean
+  isError: boolean
+  isErrorTold: boolean
+  isLast: boolean
+  type: string
+  eventEnds: number
+  isEndOfLine: boolean
+}
 
-  const reader: JsonReader = {
-    names: NAMES,
-    text: UNCOUNTED,
-    onName: (name, depth): Want => {
-      if (name === 'choices') return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
-      const isTopLevel = name === 'type' || name === 'error'
-      return depth === (isTopLevel ? 1 : CHOICE_DEPTH) ? WANT.VALUE : WANT.NOTHING
-    },
-    onValue(name, json) {
-      if (name === 'type') type = json.slice(1, -1)
-      else if (name === 'error') isError ||= !NOTHING_TOLD.has(json)
-      else choices.tell(name, json)
-    },
-    onElement: () => choices.next(),
-    onEnd() {
-      choices.next()
-      isOpen = false
-      isErrorTold ||= isError || type === 'error'
-      isLast ||= isLastType?.(type) ?? false
-      type = ''
-    },
+export function createStreamProgress(form: StreamForm): StreamProgress {
+  const choices = createChoices()
+  const progress: ProgressState = {
+    form,
+    json: createJsonScan({
+      names: NAMES,
+      text: UNCOUNTED,
+      onName,
+      onValue: (name, json) => readValue(progress, name, json),
+      onElement: () => endChoice(choices),
+      onEnd: () => endJson(progress),
+    }),
+    repeated: createRepeatedEvent(NAMES),
+    choices,
+    isOpen: false,
+    openFrom: 0,
+    openBytes: 0,
+    hasField: false,
+    isEnded: false,
+    isError: false,
+    isErrorTold: false,
+    isLast: false,
+    type: '',
+    eventEnds: 0,
+    isEndOfLine: true,
   }
-  const json = createJsonScan(reader)
-
-  const events = createEventReader({
-    onField(at) {
-      if (hasField) return
-      hasField = true
-      isOpen = true
-      openFrom = at
-    },
-    onData: (chunk, from, to) => json.write(chunk, from, to),
-    onLine(text) {
-      if (endMark === '' || text !== endMark) return
-      isEnded = true
-      isOpen = false
-    },
-    onEventEnd() {
-      eventEnds++
-      hasField = false
-      isError = false
-      json.reset()
-    },
-  })
-
-  const isFinished = (): boolean =>
-    !isOpen && (isLastType === undefined ? choices.areFinished() : isLast)
-
-  /** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
-  const isQuiet = (): boolean => !isOpen && !isEnded && !isErrorTold && !isLast
-
+  const events = createEventReader(HANDLERS, progress)
   return {
-    ...events,
-    write(chunk) {
-      const isFresh = isEndOfLine && events.isBetweenEvents() && isQuiet()
-      openFrom = 0
-      openBytes = 0
-      if (isFresh && repeated.isRepeat(chunk)) return
-      const endsBefore = eventEnds
-      events.write(chunk)
-      isEndOfLine = chunk[chunk.length - 1] === LF
-      const isOne = eventEnds === endsBefore + 1
-      if (isFresh && isOne && isEndOfLine && events.isBetweenEvents() && isQuiet()) {
-        repeated.learn(chunk)
-      }
-      if (isOpen && !events.isBetweenEvents()) openBytes = chunk.length - openFrom
-    },
-    openBytes: () => openBytes,
-    isFinished,
-    isEnded: () => isEnded || (endMark === '' && isFinished()),
-    isErrorTold: () => isErrorTold,
+    write: (chunk) => write(progress, events, chunk),
+    isBetweenEvents: events.isBetweenEvents,
+    end: events.end,
+    openBytes: () => progress.openBytes,
+    isFinished: () => isFinished(progress),
+    isEnded: () => progress.isEnded || (form.endMark === '' && isFinished(progress)),
+    isErrorTold: () => progress.isErrorTold,
   }
+}
+
+function write(progress: ProgressState, events: EventReader, chunk: Buffer): void {
+  const isFresh = progress.isEndOfLine && events.isBetweenEvents() && isQuiet(progress)
+  progress.openFrom = 0
+  progress.openBytes = 0
+  if (isFresh && isRepeat(progress.repeated, chunk)) return
+  const endsBefore = progress.eventEnds
+  events.write(chunk)
+  const isEndOfLine = chunk[chunk.length - 1] === LF
+  progress.isEndOfLine = isEndOfLine
+  const isOne = progress.eventEnds === endsBefore + 1
+  if (isFresh && isOne && isEndOfLine && events.isBetweenEvents() && isQuiet(progress)) {
+    learnEvent(progress.repeated, chunk)
+  }
+  if (progress.isOpen && !events.isBetweenEvents()) {
+    progress.openBytes = chunk.length - progress.openFrom
+  }
+}
+
+/** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
+const isQuiet = ({ isOpen, isEnded, isErrorTold, isLast }: ProgressState): boolean =>
+  !isOpen && !isEnded && !isErrorTold && !isLast
+
+const isFinished = ({ isOpen, isLast, choices, form }: ProgressState): boolean =>
+  !isOpen && (form.isLastType === undefined ? areFinished(choices) : isLast)
+
+const HANDLERS: EventHandlers<ProgressState> = {
+  onField(progress, at) {
+    if (progress.hasField) return
+    progress.hasField = true
+    progress.isOpen = true
+    progress.openFrom = at
+  },
+  onData: ({ json }, chunk, from, to) => json.write(chunk, from, to),
+  onLine(progress, text) {
+    const { endMark } = progress.form
+    if (endMark === '' || text !== endMark) return
+    progress.isEnded = true
+    progress.isOpen = false
+  },
+  onEventEnd(progress) {
+    progress.eventEnds++
+    progress.hasField = false
+    progress.isError = false
+    progress.json.reset()
+  },
+}
+
+function onName(name: string, depth: number): Want {
+  if (name === 'choices') return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
+  const isTopLevel = name === 'type' || name === 'error'
+  return depth === (isTopLevel ? 1 : CHOICE_DEPTH) ? WANT.VALUE : WANT.NOTHING
+}
+
+function readValue(progress: ProgressState, name: string, json: string): void {
+  if (name === 'type') progress.type = json.slice(1, -1)
+  else if (name === 'error') progress.isError ||= !NOTHING_TOLD.has(json)
+  else tellChoice(progress.choices, name, json)
+}
+
+function endJson(progress: ProgressState): void {
+  endChoice(progress.choices)
+  const { type, form } = progress
+  progress.isOpen = false
+  progress.isErrorTold ||= progress.isError || type === 'error'
+  progress.isLast ||= form.isLastType?.(type) ?? false
+  progress.type = ''
 }
 
 interface Choices {
-  /** The members that follow are the next choice's. */
-  next(): void
-  tell(name: string, json: string): void
-  /** One has finished, and none has begun that has not. */
-  areFinished(): boolean
+  /** Of the choice whose members are read. */
+  index: string
+  isTold: boolean
+  isFinish: boolean
+  /** The first is nearly always the only one, and none of the others' sets is made. */
+  isFirstRunning: boolean
+  isFirstFinished: boolean
+  running: Set<string> | undefined
+  finished: Set<string> | undefined
 }
 
-function createChoices(): Choices {
-  const running = new Set<string>()
-  const finished = new Set<string>()
-  let index = '0'
-  let isTold = false
-  let isFinish = false
-  return {
-    next() {
-      if (isTold && isFinish) {
-        running.delete(index)
-        if (finished.size < MAX_CHOICES) finished.add(index)
-      } else if (isTold && !finished.has(index) && running.size < MAX_CHOICES) {
-        running.add(index)
-      }
-      index = '0'
-      isTold = false
-      isFinish = false
-    },
-    tell(name, json) {
-      isTold = true
-      if (name === 'index') index = json
-      // Every delta names its finish_reason; only the last gives it a text instead of null.
-      else isFinish = !NOTHING_TOLD.has(json)
-    },
-    areFinished: () => finished.size > 0 && running.size === 0,
+const createChoices = (): Choices => ({
+  index: FIRST_CHOICE,
+  isTold: false,
+  isFinish: false,
+  isFirstRunning: false,
+  isFirstFinished: false,
+  running: undefined,
+  finished: undefined,
+})
+
+function tellChoice(choices: Choices, name: string, json: string): void {
+  choices.isTold = true
+  if (name === 'index') choices.index = json
+  // Every delta names its finish_reason; only the last gives it a text instead of null.
+  else choices.isFinish = !NOTHING_TOLD.has(json)
+}
+
+/** The members that follow are the next choice's. */
+function endChoice(choices: Choices): void {
+  const { index, isTold, isFinish } = choices
+  choices.index = FIRST_CHOICE
+  choices.isTold = false
+  choices.isFinish = false
+  if (!isTold) return
+  if (index !== FIRST_CHOICE) return endOther(choices, index, isFinish)
+  choices.isFirstFinished ||= isFinish
+  choices.isFirstRunning = !choices.isFirstFinished
+}
+
+function endOther(choices: Choices, index: string, isFinish: boolean): void {
+  const running = (choices.running ??= new Set())
+  const finished = (choices.finished ??= new Set())
+  if (isFinish) {
+    running.delete(index)
+    if (finished.size < MAX_CHOICES) finished.add(index)
+  } else if (!finished.has(index) && running.size < MAX_CHOICES) {
+    running.add(index)
   }
+}
+
+/** One has finished, and none has begun that has not. */
+function areFinished({ isFirstRunning, isFirstFinished, running, finished }: Choices): boolean {
+  if (isFirstRunning || (running !== undefined && running.size > 0)) return false
+  return isFirstFinished || (finished !== undefined && finished.size > 0)
 }

@@ -32,125 +32,144 @@ const CONTENT = /"choices"\s*:\s*\[\s*[^\]\s]/
 /** What a frame never begins with: its data is an object. */
 const NO_OBJECT = /^data: *[^ {\r\n]/
 
+interface FilterState {
+  /** The beginning of an event that may be the frame. */
+  held: Buffer
+  /** The event that has begun is none: its rest passes as it comes. */
+  isPassing: boolean
+  isLineStart: boolean
+  isComment: boolean
+  wasCr: boolean
+  isDropped: boolean
+  isFinished: boolean
+  /** The end of what has come, in which a finish may be cut, and what follows it. */
+  seam: Buffer
+  seamBytes: number
+}
+
 /**
  * Takes out the frame that a stream ends with because Keystow asked for it: no choices, and a usage. Nothing is held
  * back before the model has finished, and then only an event that has not come whole; comments never are.
  */
 export function createUsageFrameFilter(): StreamFilter {
-  /** The beginning of an event that may be the frame. */
-  let held: Buffer = NO_BYTES
-  /** The event that has begun is none: its rest passes as it comes. */
-  let isPassing = false
-  let isLineStart = true
-  let isComment = false
-  let wasCr = false
-  let isDropped = false
-  let isFinished = false
-  /** The end of what has come, in which a finish may be cut, and what follows it. */
-  let seam: Buffer = NO_BYTES
-  let seamBytes = 0
-
-  function observeFinish(chunk: Buffer): void {
-    isFinished = tellsFinish(chunk)
-    if (seamBytes > 0 && !isFinished) {
-      const joined = seamBytes + chunk.copy(seam, seamBytes, 0, FINISH_WINDOW_BYTES)
-      isFinished = tellsFinish(seam.subarray(0, joined))
-    }
-    // Nothing is cut where an event has ended, as it has at the end of nearly every write.
-    seamBytes = endsEvent(chunk) ? 0 : keepEnd(chunk)
+  const filter: FilterState = {
+    held: NO_BYTES,
+    isPassing: false,
+    isLineStart: true,
+    isComment: false,
+    wasCr: false,
+    isDropped: false,
+    isFinished: false,
+    seam: NO_BYTES,
+    seamBytes: 0,
   }
-
-  /** Keeps the end of all that has come since the last event. */
-  function keepEnd(chunk: Buffer): number {
-    if (seam.length === 0) seam = Buffer.alloc(2 * FINISH_WINDOW_BYTES)
-    if (chunk.length >= FINISH_WINDOW_BYTES) {
-      return chunk.copy(seam, 0, chunk.length - FINISH_WINDOW_BYTES)
-    }
-    const joined = seamBytes + chunk.copy(seam, seamBytes)
-    const kept = Math.min(joined, FINISH_WINDOW_BYTES)
-    seam.copyWithin(0, joined - kept, joined)
-    return kept
-  }
-
-  /** Behind the end of the event, or of the comment that stands before one; -1 when neither has come. */
-  function findEnd(chunk: Buffer, from: number): number {
-    let isAlone = held.length === 0 && !isPassing
-    for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at]
-      const isSecondHalf = byte === LF && wasCr
-      wasCr = byte === CR
-      if (isSecondHalf) continue
-      if (byte !== LF && byte !== CR) {
-        if (isLineStart) isComment = byte === COLON && isAlone
-        isLineStart = false
-        continue
-      }
-      if (isLineStart || isComment) return endLine(chunk, at)
-      isLineStart = true
-      isAlone = false
-    }
-    return -1
-  }
-
-  function endLine(chunk: Buffer, at: number): number {
-    isLineStart = true
-    isComment = false
-    if (!wasCr || chunk[at + 1] !== LF) return at + 1
-    wasCr = false
-    return at + 2
-  }
-
-  function mayBecomeFrame(event: Buffer): boolean {
-    if (!isFinished || isPassing || isComment || event.length > MAX_FRAME_BYTES) return false
-    const text = event.toString('latin1')
-    return !NO_OBJECT.test(text) && !CONTENT.test(text)
-  }
-
-  function filter(chunk: Buffer): Buffer {
-    const passing: Buffer[] = []
-    let from = isBehindCut(chunk) ? 1 : 0
-    let runFrom = from === 1 && isDropped ? 1 : 0
-    while (from < chunk.length) {
-      const end = findEnd(chunk, from)
-      const to = end === -1 ? chunk.length : end
-      const piece = chunk.subarray(from, to)
-      const event = held.length === 0 ? piece : Buffer.concat([held, piece])
-      isDropped = end !== -1 && !isPassing && isUsageFrame(event)
-      const isHeld = end === -1 && mayBecomeFrame(event)
-      if (isDropped || isHeld) {
-        passing.push(chunk.subarray(runFrom, from))
-        runFrom = to
-      } else if (held.length > 0) {
-        passing.push(held)
-      }
-      // A copy: the chunk is a view of the socket's read buffer, which would be kept alive whole.
-      held = isHeld ? Buffer.from(event) : NO_BYTES
-      isPassing = end === -1 && !isHeld
-      from = to
-    }
-    if (passing.length === 0) return chunk.subarray(runFrom)
-    return Buffer.concat([...passing, chunk.subarray(runFrom)])
-  }
-
-  /** Whether a chunk begins with the second half of a line end whose first half ended an event. */
-  function isBehindCut(chunk: Buffer): boolean {
-    if (!wasCr || chunk[0] !== LF || !isLineStart || held.length > 0 || isPassing) return false
-    wasCr = false
-    return true
-  }
-
   return {
     write(chunk) {
-      if (!isFinished) observeFinish(chunk)
-      const isBetween = held.length === 0 && !isPassing && !wasCr
-      return isBetween && endsEvent(chunk) && !hasEmptyArray(chunk) ? chunk : filter(chunk)
+      if (!filter.isFinished) observeFinish(filter, chunk)
+      const isBetween = filter.held.length === 0 && !filter.isPassing && !filter.wasCr
+      return isBetween && endsEvent(chunk) && !hasEmptyArray(chunk) ? chunk : sift(filter, chunk)
     },
     end() {
-      const rest = isUsageFrame(held) ? NO_BYTES : held
-      held = NO_BYTES
+      const rest = isUsageFrame(filter.held) ? NO_BYTES : filter.held
+      filter.held = NO_BYTES
       return rest
     },
   }
+}
+
+function observeFinish(filter: FilterState, chunk: Buffer): void {
+  const { seam, seamBytes } = filter
+  filter.isFinished = tellsFinish(chunk)
+  if (seamBytes > 0 && !filter.isFinished) {
+    const joined = seamBytes + chunk.copy(seam, seamBytes, 0, FINISH_WINDOW_BYTES)
+    filter.isFinished = tellsFinish(seam.subarray(0, joined))
+  }
+  // Nothing is cut where an event has ended, as it has at the end of nearly every write.
+  filter.seamBytes = endsEvent(chunk) ? 0 : keepEnd(filter, chunk)
+}
+
+/** Keeps the end of all that has come since the last event. */
+function keepEnd(filter: FilterState, chunk: Buffer): number {
+  if (filter.seam.length === 0) filter.seam = Buffer.alloc(2 * FINISH_WINDOW_BYTES)
+  const { seam, seamBytes } = filter
+  if (chunk.length >= FINISH_WINDOW_BYTES) {
+    return chunk.copy(seam, 0, chunk.length - FINISH_WINDOW_BYTES)
+  }
+  const joined = seamBytes + chunk.copy(seam, seamBytes)
+  const kept = Math.min(joined, FINISH_WINDOW_BYTES)
+  seam.copyWithin(0, joined - kept, joined)
+  return kept
+}
+
+function sift(filter: FilterState, chunk: Buffer): Buffer {
+  const passing: Buffer[] = []
+  let from = isBehindCut(filter, chunk) ? 1 : 0
+  let runFrom = from === 1 && filter.isDropped ? 1 : 0
+  while (from < chunk.length) {
+    const { held } = filter
+    const end = findEnd(filter, chunk, from)
+    const to = end === -1 ? chunk.length : end
+    const piece = chunk.subarray(from, to)
+    const event = held.length === 0 ? piece : Buffer.concat([held, piece])
+    const isDropped = end !== -1 && !filter.isPassing && isUsageFrame(event)
+    const isHeld = end === -1 && mayBecomeFrame(filter, event)
+    if (isDropped || isHeld) {
+      passing.push(chunk.subarray(runFrom, from))
+      runFrom = to
+    } else if (held.length > 0) {
+      passing.push(held)
+    }
+    filter.isDropped = isDropped
+    // A copy: the chunk is a view of the socket's read buffer, which would be kept alive whole.
+    filter.held = isHeld ? Buffer.from(event) : NO_BYTES
+    filter.isPassing = end === -1 && !isHeld
+    from = to
+  }
+  if (passing.length === 0) return chunk.subarray(runFrom)
+  return Buffer.concat([...passing, chunk.subarray(runFrom)])
+}
+
+/** Whether a chunk begins with the second half of a line end whose first half ended an event. */
+function isBehindCut(filter: FilterState, chunk: Buffer): boolean {
+  const { wasCr, isLineStart, held, isPassing } = filter
+  if (!wasCr || chunk[0] !== LF || !isLineStart || held.length > 0 || isPassing) return false
+  filter.wasCr = false
+  return true
+}
+
+/** Behind the end of the event, or of the comment that stands before one; -1 when neither has come. */
+function findEnd(filter: FilterState, chunk: Buffer, from: number): number {
+  let { isLineStart, isComment, wasCr } = filter
+  let isAlone = filter.held.length === 0 && !filter.isPassing
+  let at = from
+  for (; at < chunk.length; at++) {
+    const byte = chunk[at]
+    const isSecondHalf = byte === LF && wasCr
+    wasCr = byte === CR
+    if (isSecondHalf) continue
+    if (byte !== LF && byte !== CR) {
+      if (isLineStart) isComment = byte === COLON && isAlone
+      isLineStart = false
+      continue
+    }
+    if (isLineStart || isComment) break
+    isLineStart = true
+    isAlone = false
+  }
+  const isFound = at < chunk.length
+  const isWholeCr = isFound && wasCr && chunk[at + 1] === LF
+  filter.isLineStart = isLineStart || isFound
+  filter.isComment = isComment && !isFound
+  filter.wasCr = wasCr && !isWholeCr
+  if (!isFound) return -1
+  return isWholeCr ? at + 2 : at + 1
+}
+
+function mayBecomeFrame(filter: FilterState, event: Buffer): boolean {
+  const { isFinished, isPassing, isComment } = filter
+  if (!isFinished || isPassing || isComment || event.length > MAX_FRAME_BYTES) return false
+  const text = event.toString('latin1')
+  return !NO_OBJECT.test(text) && !CONTENT.test(text)
 }
 
 /** Whether the bytes end with an empty line, as nearly every upstream ends every write. */
