@@ -1,5 +1,4 @@
 import type { DestinationStream, Logger } from 'pino'
-import type { Dispatcher } from 'undici'
 
 import { hasBudgets } from './config/budgets.ts'
 import type { Config } from './config/config.ts'
@@ -13,7 +12,7 @@ import { shareOf } from './workers/share.ts'
 import { type BodyMemory, createBodyMemory } from './proxy/body-memory.ts'
 import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
-import { createUpstreamClient } from './proxy/upstream-client.ts'
+import { createUpstreamClient, type UpstreamClient } from './proxy/upstream-client.ts'
 import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
 import type { LedgerStore } from './stores/ledger-store.ts'
 import type { LimitStore } from './stores/limit-store.ts'
@@ -27,7 +26,7 @@ const BYTES_PER_MIB = 1024 * 1024
 /** What lives longer than one request. */
 export interface Services {
   readonly logger: Logger
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
   readonly bodyMemory: BodyMemory
   readonly policy: LivePolicy

@@ -1,7 +1,9 @@
+import { Agent } from 'undici'
+
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
 import { readServerInputs } from '../config/read-inputs.ts'
-import { createUpstreamClient } from '../proxy/upstream-client.ts'
+import { connectionOptions } from '../proxy/upstream-connection.ts'
 import { type Account, findAccount } from '../reconcile/account.ts'
 import { type BilledCall, CallLogError, readCallLog } from '../reconcile/call-log.ts'
 import { reconcile } from '../reconcile/reconcile.ts'
@@ -137,10 +139,12 @@ async function openRedis(url: string): Promise<LedgerStore> {
 
 /** The log of each key that is sent to the upstream of `/v1`. */
 async function* readAllLogs({ origin, credentials }: Account): AsyncGenerator<BilledCall> {
-  const dispatcher = createUpstreamClient({
+  const dispatcher = new Agent({
     connections: 1,
-    connectTimeoutMs: config.upstreamConnectTimeoutMs,
-    headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
+    ...connectionOptions({
+      connectTimeoutMs: config.upstreamConnectTimeoutMs,
+      headerLimitBytes: config.upstreamHeaderLimitKb * 1024,
+    }),
   })
   for (const credential of credentials) {
     yield* readCallLog({ dispatcher, origin, credential, from })

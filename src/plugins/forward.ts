@@ -33,7 +33,7 @@ export default fp(
       upstream: '',
       constraints: { family: true },
       httpMethods: [...FORWARDED_METHODS],
-      undici: options.dispatcher,
+      undici: { request: refuseHop },
       replyOptions: {
         getUpstream: (request) => request.record.target?.family?.origin ?? '',
       },
@@ -42,6 +42,11 @@ export default fp(
   },
   { name: 'forward', dependencies: ['identity', 'path-policy'] },
 )
+
+/** The handler sends every request by itself; what http-proxy would make here does not verify TLS. */
+function refuseHop(): never {
+  throw new Error('a request was to go out past the exchange')
+}
 
 async function forward(
   request: FastifyRequest,

@@ -1,6 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Dispatcher } from 'undici'
-
 import type { Drain } from '../drain.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AnswerTap } from '../proxy/answer-tap.ts'
@@ -15,6 +13,7 @@ import {
 } from '../proxy/exchange.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
+import type { UpstreamClient } from '../proxy/upstream-client.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
 import type { Bookkeeping } from '../usage/bookkeeping.ts'
@@ -24,7 +23,7 @@ import { tokenRedactorOf } from './request-log.ts'
 import type { Settle } from './settling.ts'
 
 export interface ExchangeParts {
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
   readonly drain: Drain
   readonly scanner: EgressScanner

@@ -17,6 +17,7 @@ import {
 } from './response-headers.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
+import type { UpstreamClient } from './upstream-client.ts'
 import type { UpstreamPlaces } from './upstream-places.ts'
 import { findUpstreamHeadProblem } from './upstream-head-problem.ts'
 
@@ -41,7 +42,7 @@ export interface ExchangeClocks extends AnswerClocks {
 export type ExchangeEnding = 'completed' | 'aborted' | 'cancelled'
 
 export interface ExchangeOptions {
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
   readonly request: OutboundRequest
   readonly response: ServerResponse

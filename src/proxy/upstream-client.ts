@@ -1,38 +1,116 @@
-import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { Client, type Dispatcher } from 'undici'
 
-import { skipInformational } from './skip-informational.ts'
-import { tellFailures } from './tell-failures.ts'
+import { type ConnectionOptions, connectionOptions } from './upstream-connection.ts'
 
-/** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
-const KEEP_ALIVE_MS = 30_000
+/** Sends requests over connections that are kept; each has one request at a time. */
+export interface UpstreamClient extends Pick<Dispatcher, 'dispatch'> {
+  /** Ends every connection, and with it whatever runs. */
+  destroy(): Promise<void>
+}
 
-interface UpstreamClientOptions {
+interface UpstreamClientOptions extends ConnectionOptions {
+  /** The most to one origin. */
   readonly connections: number
-  readonly connectTimeoutMs: number
-  /** An answer whose head or trailers are larger is an error. */
-  readonly headerLimitBytes: number
+}
+
+/** The connections to one origin. */
+interface Line {
+  readonly origin: string
+  readonly open: Set<Connection>
+  /** The one that was used last is used next, so that those which are not needed come to their end. */
+  readonly free: Connection[]
+  /** Who waits for a connection that is about to be free, or gone. */
+  readonly waiting: Request[]
+}
+
+interface Connection {
+  readonly client: Client
+  isFree: boolean
+}
+
+interface Request {
+  readonly options: Dispatcher.DispatchOptions
+  readonly handler: Dispatcher.DispatchHandler
 }
 
 /**
- * The connections to the upstreams. TLS is verified whatever `NODE_TLS_REJECT_UNAUTHORIZED` says: reply-from
- * 12.6.5 turns verification off by default, and would hand the credential to any certificate.
+ * In place of undici's `Pool`, which looks for a free connection from the first of them on with each request, and keeps
+ * what it knows of every connection there ever was: with thousands of streams open, both are felt.
  */
-export function createUpstreamClient(options: UpstreamClientOptions): Dispatcher {
-  const connect = buildConnector({ timeout: options.connectTimeoutMs, rejectUnauthorized: true })
-  return new Agent({
-    connections: options.connections,
-    pipelining: 1,
-    maxHeaderSize: options.headerLimitBytes,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    // Waiting is timed by the exchange, which knows a silent stream from a slow reader.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect(target, callback) {
-      connect(target, (...[error, socket]) => {
-        if (error === null) {
-          callback(null, tellFailures(skipInformational(socket, options.headerLimitBytes)))
-        } else callback(error, null)
-      })
+export function createUpstreamClient({
+  connections,
+  ...rest
+}: UpstreamClientOptions): UpstreamClient {
+  const options = connectionOptions(rest)
+  const lines = new Map<string, Line>()
+
+  function lineOf(origin: string): Line {
+    let line = lines.get(origin)
+    if (line === undefined) {
+      lines.set(origin, (line = { origin, open: new Set(), free: [], waiting: [] }))
+    }
+    return line
+  }
+
+  function connect(line: Line): Connection {
+    const client = new Client(line.origin, options)
+    const connection: Connection = { client, isFree: false }
+    line.open.add(connection)
+    client.on('drain', () => pass(line, connection))
+    client.on('disconnect', () => {
+      if (!connection.isFree) return
+      line.free.splice(line.free.indexOf(connection), 1)
+      drop(line, connection)
+    })
+    return connection
+  }
+
+  /** It has no request any more: the next one, if there is one. */
+  function pass(line: Line, connection: Connection): void {
+    if (connection.isFree || !line.open.has(connection)) return
+    if (!connection.client.stats.connected) return drop(line, connection)
+    const next = line.waiting.shift()
+    if (next !== undefined) return send(line, connection, next)
+    connection.isFree = true
+    line.free.push(connection)
+  }
+
+  function drop(line: Line, connection: Connection): void {
+    line.open.delete(connection)
+    void connection.client.destroy()
+    const next = line.waiting.shift()
+    if (next !== undefined) send(line, connect(line), next)
+  }
+
+  function send(line: Line, connection: Connection, { options, handler }: Request): void {
+    connection.isFree = false
+    const { client } = connection
+    client.dispatch(options, handler)
+    // It was refused, and nothing will be heard of it.
+    if (client.stats.size === 0) pass(line, connection)
+  }
+
+  async function end({ open, waiting }: Line): Promise<void> {
+    const left = waiting.splice(0)
+    const clients = [...open].map(({ client }) => client)
+    await Promise.all(clients.map((client) => client.destroy()))
+    // They are told so by one that has ended.
+    for (const { options, handler } of left) clients[0]?.dispatch(options, handler)
+  }
+
+  return {
+    dispatch(options, handler) {
+      const line = lineOf(String(options.origin))
+      const request = { options, handler }
+      const free = line.free.pop()
+      if (free !== undefined) send(line, free, request)
+      else if (line.open.size < connections) send(line, connect(line), request)
+      else line.waiting.push(request)
+      return true
     },
-  })
+    async destroy() {
+      await Promise.all([...lines.values()].map(end))
+      lines.clear()
+    },
+  }
 }

@@ -1,7 +1,8 @@
+import { Agent } from 'undici'
 import { expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 
-import { createUpstreamClient } from '../../src/proxy/upstream-client.ts'
+import { connectionOptions } from '../../src/proxy/upstream-connection.ts'
 import { type BilledCall, readCallLog } from '../../src/reconcile/call-log.ts'
 import { createSecret } from '../../src/secret.ts'
 import { startUpstream } from '../helpers/upstream.ts'
@@ -44,8 +45,8 @@ async function startAccount(answer: (page: Page, question: number) => object) {
 }
 
 async function readAll(origin: string, from = 0): Promise<BilledCall[]> {
-  const limits = { connections: 1, connectTimeoutMs: 1000, headerLimitBytes: 16_384 }
-  const dispatcher = createUpstreamClient(limits)
+  const limits = { connectTimeoutMs: 1000, headerLimitBytes: 16_384 }
+  const dispatcher = new Agent({ connections: 1, ...connectionOptions(limits) })
   onTestFinished(() => dispatcher.destroy())
   const credential = createSecret('hk-test-the-key-of-the-log')
   const calls: BilledCall[] = []

@@ -1,0 +1,37 @@
+import { buildConnector, type Client } from 'undici'
+
+import { skipInformational } from './skip-informational.ts'
+import { tellFailures } from './tell-failures.ts'
+
+/** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
+const KEEP_ALIVE_MS = 30_000
+
+export interface ConnectionOptions {
+  readonly connectTimeoutMs: number
+  /** An answer whose head or trailers are larger is an error. */
+  readonly headerLimitBytes: number
+}
+
+/**
+ * How connections to an upstream are made and kept. TLS is verified whatever `NODE_TLS_REJECT_UNAUTHORIZED` says:
+ * reply-from 12.6.5 turns verification off by default, and would hand the credential to any certificate.
+ */
+export function connectionOptions(options: ConnectionOptions): Client.Options {
+  const { connectTimeoutMs: timeout, headerLimitBytes } = options
+  const connect = buildConnector({ timeout, rejectUnauthorized: true })
+  return {
+    pipelining: 1,
+    maxHeaderSize: headerLimitBytes,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Waiting is timed by the exchange, which knows a silent stream from a slow reader.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect(target, callback) {
+      connect(target, (...[error, socket]) => {
+        if (error === null)
+          callback(null, tellFailures(skipInformational(socket, headerLimitBytes)))
+        else callback(error, null)
+      })
+    },
+  }
+}
