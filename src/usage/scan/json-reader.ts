@@ -1,5 +1,5 @@
 import type { JsonNames } from './json-names.ts'
-import type { TextCount } from './text-count.ts'
+import type { TextTally } from './text-tally.ts'
 
 /** What is wanted of a member's value. */
 export const WANT = {
@@ -23,7 +23,7 @@ export interface JsonReader {
   readonly names: JsonNames
   /** What is wanted of members of other names; absent, they are passed over. */
   readonly others?: Want
-  readonly text: TextCount
+  readonly text: TextTally
   /** A member begins: in an object at this depth, 1 for the outermost, that is the value of `parent`. */
   onName(name: string, depth: number, parent: string): Want
   onValue(name: string, json: string): void
