@@ -31,6 +31,8 @@ export interface BodyLayout {
   readonly streamOptions: { readonly start: number; readonly end: number } | undefined
 }
 
+const MAX_TOKENS_NAMES = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
+
 /** Names whose meaning must not differ between Keystow and the upstream. */
 const POLICY_NAMES: ReadonlySet<string> = new Set([
   'model',
@@ -39,9 +41,7 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
   'background',
   'stream',
   'n',
-  'max_tokens',
-  'max_completion_tokens',
-  'max_output_tokens',
+  ...MAX_TOKENS_NAMES,
   'stream_options',
 ])
 
@@ -53,11 +53,11 @@ export function createBodyFieldScanner(): BodyFieldScanner {
   const found = new Map<string, Member>()
   const scanner = createMemberScanner({
     onName: (name) => findAmbiguity(name, POLICY_NAMES, found),
-    isWanted: (name) => POLICY_NAMES.has(name),
+    isWanted: isPolicyName,
     onMember: (member) => found.set(member.name, member),
   })
   return {
-    write: (chunk) => scanner.write(chunk),
+    write: scanner.write,
     end: () => scanner.end() ?? toBodyFields(found),
     layout: () => ({
       openedAt: scanner.openedAt(),
@@ -65,6 +65,8 @@ export function createBodyFieldScanner(): BodyFieldScanner {
     }),
   }
 }
+
+const isPolicyName = (name: string): boolean => POLICY_NAMES.has(name)
 
 /** Why a name that stands twice, or in letters that only some parsers take for one of `names`, cannot be read for sure. */
 export function findAmbiguity(
@@ -98,15 +100,25 @@ function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
   const stream = found.get('stream')?.value
   const background = found.get('background')?.value ?? false
   const n = found.get('n')?.value
-  const maxima = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
-    .map((name) => found.get(name)?.value)
-    .filter((value) => typeof value === 'number')
   const fields: { -readonly [Name in keyof BodyFields]: BodyFields[Name] } = {}
   if (typeof model === 'string') fields.model = model
   if (found.has('models') || found.has('fallbacks')) fields.hasFurtherModels = true
   if (background !== false) fields.hasBackground = true
   if (typeof stream === 'boolean') fields.stream = stream
   if (typeof n === 'number') fields.n = n
-  if (maxima.length > 0) fields.maxTokens = Math.max(...maxima)
+  const maxTokens = findLargest(MAX_TOKENS_NAMES, found)
+  if (maxTokens !== undefined) fields.maxTokens = maxTokens
   return fields
+}
+
+function findLargest(
+  names: readonly string[],
+  found: ReadonlyMap<string, Member>,
+): number | undefined {
+  let largest: number | undefined
+  for (const name of names) {
+    const value = found.get(name)?.value
+    if (typeof value === 'number') largest = Math.max(largest ?? value, value)
+  }
+  return largest
 }
