@@ -1,4 +1,4 @@
-import { NOT_AN_OBJECT, refuseStart } from './strange-start.ts'
+import { ARRAY, MALFORMED, NOT_AN_OBJECT, refuseStart, TRUNCATED } from './body-refusals.ts'
 import { beginCapture, keepPiece, takeText, type TextCapture } from './text-capture.ts'
 import { parseScalar, parseString } from './written-value.ts'
 
@@ -48,18 +48,15 @@ const BYTE_CLASS = new Uint8Array(256)
 for (const byte of Buffer.from(' \t\r\n')) BYTE_CLASS[byte] = 1
 for (const byte of Buffer.from('0123456789+-.eEtrufalsn')) BYTE_CLASS[byte] = 2
 
-const MALFORMED = 'The request body is not valid JSON. Check it and send it again.'
-/** An object is what endpoints with a model take; elsewhere a list may be. */
-export const ARRAY = 'The request body is a JSON array. Send an object, such as {"model": "…"}.'
-const TRUNCATED = 'The request body ends before its JSON does. Send all of it.'
 const TOO_DEEP = `The request body is nested more than ${MAX_DEPTH} levels deep. Send a flatter one.`
 
 type Expected = 'start' | 'key' | 'colon' | 'value' | 'scalar' | 'comma' | 'nothing'
 
 interface ScanState extends TextCapture {
   readonly handlers: MemberHandlers
-  /** Of what is open, the outermost first. */
+  /** What is to end what is open, by depth; as many as most bodies have, before it grows. */
   readonly closers: number[]
+  depth: number
   expected: Expected
   isInString: boolean
   isEscaped: boolean
@@ -83,7 +80,8 @@ export function createMemberScanner(handlers: MemberHandlers): MemberScanner {
     pieces: undefined,
     capturedBytes: 0,
     handlers,
-    closers: [],
+    closers: [0, 0, 0, 0, 0, 0, 0, 0],
+    depth: 0,
     expected: 'start',
     isInString: false,
     isEscaped: false,
@@ -161,7 +159,7 @@ function skipString(scan: ScanState, from: number): number {
 function startString(scan: ScanState, at: number): void {
   const { expected } = scan
   scan.isInString = true
-  if (scan.closers.length > 1) return beginCapture(scan, false)
+  if (scan.depth > 1) return beginCapture(scan, false)
   scan.valueAt = scan.chunkAt + at
   if (expected !== 'key' && expected !== 'value') {
     scan.refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
@@ -171,7 +169,7 @@ function startString(scan: ScanState, at: number): void {
 
 function endString(scan: ScanState, text: string | undefined, end: number): void {
   scan.isInString = false
-  if (scan.closers.length !== 1) return
+  if (scan.depth !== 1) return
   const value = text === undefined ? undefined : parseString(text)
   if (text !== undefined && value === undefined) scan.refusal = MALFORMED
   if (scan.expected !== 'key') return endValue(scan, value, end)
@@ -195,32 +193,34 @@ function endValue(scan: ScanState, value: unknown, end: number): void {
 }
 
 function open(scan: ScanState, closer: number, at: number): void {
-  const { expected, closers } = scan
+  const { expected, closers, depth } = scan
   if (expected === 'start' && closer !== CLOSE_OBJECT) scan.refusal = ARRAY
-  else if (closers.length === 1 && expected !== 'value') scan.refusal = MALFORMED
-  else if (closers.length === MAX_DEPTH) scan.refusal = TOO_DEEP
+  else if (depth === 1 && expected !== 'value') scan.refusal = MALFORMED
+  else if (depth === MAX_DEPTH) scan.refusal = TOO_DEEP
   if (expected === 'start') {
     scan.expected = 'key'
     scan.openedAt = scan.chunkAt + at + 1
-  } else if (closers.length === 1) {
+  } else if (depth === 1) {
     scan.valueAt = scan.chunkAt + at
   }
-  closers.push(closer)
+  closers[depth] = closer
+  scan.depth = depth + 1
 }
 
 function close(scan: ScanState, closer: number, at: number): void {
-  const { closers } = scan
   endScalar(scan, at)
-  if (closers.length === 1 && scan.expected !== 'comma' && !scan.isEmpty) scan.refusal = MALFORMED
-  if (closers.pop() !== closer) scan.refusal = MALFORMED
-  if (closers.length === 1) endValue(scan, undefined, at + 1)
-  else if (closers.length === 0) scan.expected = 'nothing'
+  if (scan.depth === 1 && scan.expected !== 'comma' && !scan.isEmpty) scan.refusal = MALFORMED
+  const depth = Math.max(scan.depth - 1, 0)
+  if (scan.depth === 0 || scan.closers[depth] !== closer) scan.refusal = MALFORMED
+  scan.depth = depth
+  if (depth === 1) endValue(scan, undefined, at + 1)
+  else if (depth === 0) scan.expected = 'nothing'
 }
 
 /** A byte of a number or literal; those below the top level are left to the upstream. */
 function scalarByte(scan: ScanState, at: number): void {
   const { expected } = scan
-  if (scan.closers.length > 1) return
+  if (scan.depth > 1) return
   if (expected === 'value') {
     beginCapture(scan, isValueWanted(scan))
     scan.valueAt = scan.chunkAt + at
@@ -243,7 +243,7 @@ function endScalar(scan: ScanState, end: number): void {
 
 function separate(scan: ScanState, byte: number, at: number): void {
   endScalar(scan, at)
-  if (scan.closers.length !== 1) return
+  if (scan.depth !== 1) return
   if (byte === COMMA && scan.expected === 'comma') scan.expected = 'key'
   else if (byte === COLON && scan.expected === 'colon') scan.expected = 'value'
   else scan.refusal = MALFORMED

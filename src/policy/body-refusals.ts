@@ -1,3 +1,7 @@
+export const MALFORMED = 'The request body is not valid JSON. Check it and send it again.'
+/** An object is what endpoints with a model take; elsewhere a list may be. */
+export const ARRAY = 'The request body is a JSON array. Send an object, such as {"model": "…"}.'
+export const TRUNCATED = 'The request body ends before its JSON does. Send all of it.'
 export const NOT_AN_OBJECT =
   'The request body is not a JSON object. Send one, such as {"model": "…"}.'
 const BYTE_ORDER_MARK =
