@@ -1,24 +1,15 @@
 import { ARRAY, MALFORMED, NOT_AN_OBJECT, refuseStart, TRUNCATED } from './body-refusals.ts'
+import { findAmbiguity } from './find-ambiguity.ts'
 import { beginCapture, keepPiece, takeText, type TextCapture } from './text-capture.ts'
 import { parseScalar, parseString } from './written-value.ts'
 
 /** A member of a JSON object. */
 export interface Member {
-  readonly name: string
   /** Undefined for objects, arrays, and what is longer than any value that policy reads. */
   readonly value: unknown
   /** Where its value stands: offsets from the beginning of the body, the second behind its last byte. */
   readonly start: number
   readonly end: number
-}
-
-interface MemberHandlers {
-  /** Takes the name of every member as it passes; returns why the object must be refused, or undefined. */
-  readonly onName: (name: string) => string | undefined
-  /** Whether a member's value is to be read. */
-  readonly isWanted: (name: string) => boolean
-  /** Takes each wanted member once its value has passed. */
-  readonly onMember: (member: Member) => void
 }
 
 /** Reads the top level of one JSON object while its bytes pass. */
@@ -29,6 +20,8 @@ export interface MemberScanner {
   readonly end: () => string | undefined
   /** Where its first member would stand: the offset behind its `{`. */
   readonly openedAt: () => number
+  /** The members whose names are known and whose values have passed, by name. */
+  readonly found: ReadonlyMap<string, Member>
 }
 
 const MAX_DEPTH = 256
@@ -53,13 +46,15 @@ const TOO_DEEP = `The request body is nested more than ${MAX_DEPTH} levels deep.
 type Expected = 'start' | 'key' | 'colon' | 'value' | 'scalar' | 'comma' | 'nothing'
 
 interface ScanState extends TextCapture {
-  readonly handlers: MemberHandlers
+  readonly names: ReadonlySet<string>
+  readonly found: Map<string, Member>
   /** What is to end what is open, by depth; as many as most bodies have, before it grows. */
   readonly closers: number[]
   depth: number
   expected: Expected
   isInString: boolean
   isEscaped: boolean
+  /** The name whose value comes, if it is one of `names`. */
   key: string | undefined
   /** That is being read, and where it begins in the body. */
   chunk: Buffer
@@ -73,13 +68,15 @@ interface ScanState extends TextCapture {
 /**
  * A scanner, not a parser: it checks the bytes outside strings, the nesting and the grammar of the
  * top level, because two parsers that disagree about where a string ends disagree about the model.
+ * It keeps the members of these names, which no object may name in more than one way.
  */
-export function createMemberScanner(handlers: MemberHandlers): MemberScanner {
+export function createMemberScanner(names: ReadonlySet<string>): MemberScanner {
   const scan: ScanState = {
     isCaptured: false,
     pieces: undefined,
     capturedBytes: 0,
-    handlers,
+    names,
+    found: new Map(),
     closers: [0, 0, 0, 0, 0, 0, 0, 0],
     depth: 0,
     expected: 'start',
@@ -97,6 +94,7 @@ export function createMemberScanner(handlers: MemberHandlers): MemberScanner {
     write: (chunk) => write(scan, chunk),
     end: () => end(scan),
     openedAt: () => scan.openedAt,
+    found: scan.found,
   }
 }
 
@@ -164,7 +162,7 @@ function startString(scan: ScanState, at: number): void {
   if (expected !== 'key' && expected !== 'value') {
     scan.refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
   }
-  beginCapture(scan, expected === 'key' || isValueWanted(scan))
+  beginCapture(scan, expected === 'key' || scan.key !== undefined)
 }
 
 function endString(scan: ScanState, text: string | undefined, end: number): void {
@@ -173,20 +171,17 @@ function endString(scan: ScanState, text: string | undefined, end: number): void
   const value = text === undefined ? undefined : parseString(text)
   if (text !== undefined && value === undefined) scan.refusal = MALFORMED
   if (scan.expected !== 'key') return endValue(scan, value, end)
-  const key = typeof value === 'string' ? value : undefined
+  const name = typeof value === 'string' ? value : undefined
   scan.isEmpty = false
-  scan.key = key
+  scan.key = name !== undefined && scan.names.has(name) ? name : undefined
   scan.expected = 'colon'
-  if (key !== undefined) scan.refusal = scan.handlers.onName(key)
+  if (name !== undefined) scan.refusal = findAmbiguity(name, scan.names, scan.found)
 }
 
-const isValueWanted = ({ key, handlers }: ScanState): boolean =>
-  key !== undefined && handlers.isWanted(key)
-
 function endValue(scan: ScanState, value: unknown, end: number): void {
-  const { key, handlers } = scan
-  if (key !== undefined && handlers.isWanted(key)) {
-    handlers.onMember({ name: key, value, start: scan.valueAt, end: scan.chunkAt + end })
+  const { key } = scan
+  if (key !== undefined) {
+    scan.found.set(key, { value, start: scan.valueAt, end: scan.chunkAt + end })
   }
   scan.key = undefined
   scan.expected = 'comma'
@@ -222,7 +217,7 @@ function scalarByte(scan: ScanState, at: number): void {
   const { expected } = scan
   if (scan.depth > 1) return
   if (expected === 'value') {
-    beginCapture(scan, isValueWanted(scan))
+    beginCapture(scan, scan.key !== undefined)
     scan.valueAt = scan.chunkAt + at
     scan.expected = 'scalar'
   } else if (expected !== 'scalar') {
