@@ -98,16 +98,14 @@ const bodyNames = namesOf(BODY_TEXTS, BODY_VALUES)
 
 /** Reads the answer of an endpoint, as one JSON document or as many. */
 export function createAnswerState(endpoint: Endpoint, isEvents: boolean): AnswerState {
-  const answer: AnswerState = {
+  return {
     names: (isEvents ? eventNames : bodyNames)(endpoint),
     others: endpoint === 'other' ? WANT.TEXT : WANT.NOTHING,
     text: createTextTally(),
-    onName: (name, depth, parent) => want(endpoint, name, depth, parent),
-    onValue: (name, json) => take(answer, name, json),
-    onElement() {
-      answer.images++
-    },
-    onEnd: () => endDocument(answer),
+    onName: want,
+    onValue: take,
+    onElement: countElement,
+    onEnd: endDocument,
     endpoint,
     isEvents,
     values: undefined,
@@ -116,7 +114,6 @@ export function createAnswerState(endpoint: Endpoint, isEvents: boolean): Answer
     coveredTokens: 0,
     images: 0,
   }
-  return answer
 }
 
 /** Of text and of what is told beside it, as far as anybody can tell by now. */
@@ -138,7 +135,7 @@ export function readFacts(answer: AnswerState): AnswerFacts {
   }
 }
 
-function want(endpoint: Endpoint, name: string, depth: number, parent: string): Want {
+function want(name: string, depth: number, parent: string, { endpoint }: AnswerState): Want {
   // Anthropic's streams tell their input in the message that they begin with.
   const isTop = depth === 1 || (depth === 2 && (parent === 'response' || parent === 'message'))
   switch (name) {
@@ -166,7 +163,7 @@ function want(endpoint: Endpoint, name: string, depth: number, parent: string): 
   }
 }
 
-function take(answer: AnswerState, name: string, json: string): void {
+function take(name: string, json: string, answer: AnswerState): void {
   const value = parseJson(json)
   if (name === 'usage') answer.pending = largerOf(answer.pending, parseUsage(value))
   else if (name === 'type') answer.images += String(value).endsWith('.completed') ? 1 : 0
@@ -174,6 +171,10 @@ function take(answer: AnswerState, name: string, json: string): void {
     answer.values ??= new Map()
     answer.values.set(name, value)
   }
+}
+
+function countElement(answer: AnswerState): void {
+  answer.images++
 }
 
 function endDocument(answer: AnswerState): void {

@@ -105,12 +105,12 @@ export function createDemandMeter(endpoint: Endpoint): DemandMeter {
 
 function createDemandState(endpoint: Endpoint, texts: readonly string[]): DemandState {
   const isOther = endpoint === 'other'
-  const asked: DemandState = {
+  return {
     names: isOther ? OTHER_NAMES : NAMES,
     others: isOther ? WANT.TEXT : WANT.NOTHING,
     text: createTextTally(),
-    onName: (name, depth) => want(asked, name, depth),
-    onValue: (name, json) => take(asked, name, json),
+    onName: want,
+    onValue: take,
     onElement: ignore,
     onEnd: ignore,
     endpoint,
@@ -121,12 +121,11 @@ function createDemandState(endpoint: Endpoint, texts: readonly string[]): Demand
     instructions: 0,
     imageTokens: 0,
   }
-  return asked
 }
 
 function ignore(): void {}
 
-function want(asked: DemandState, name: string, depth: number): Want {
+function want(name: string, depth: number, _parent: string, asked: DemandState): Want {
   const { endpoint, isTalk } = asked
   if (name === 'role') asked.roles++
   if (name === 'instructions' && depth === 1) asked.instructions++
@@ -137,7 +136,7 @@ function want(asked: DemandState, name: string, depth: number): Want {
   return isRead ? WANT.VALUE : WANT.NOTHING
 }
 
-function take(asked: DemandState, name: string, json: string): void {
+function take(name: string, json: string, asked: DemandState): void {
   const value = parseJson(json)
   if (!asked.isTalk) {
     asked.values ??= new Map()

@@ -144,7 +144,7 @@ function open(scan: ScanState, opensList: boolean, at: number): void {
   const inherited = wantedOfElements(scan)
   if (!opensList && inherited === WANT.ELEMENTS) {
     scan.hasTold = true
-    scan.reader.onElement()
+    scan.reader.onElement(scan.reader)
   }
   scan.depth++
   if (scan.depth > MAX_DEPTH) return passOver(scan)
@@ -167,7 +167,7 @@ function close(scan: ScanState, chunk: Buffer, at: number): void {
   passOver(scan)
   if (scan.depth > 0) return
   scan.ends++
-  scan.reader.onEnd()
+  scan.reader.onEnd(scan.reader)
 }
 
 function passOver(scan: ScanState): void {
@@ -231,7 +231,7 @@ function endName(scan: ScanState, found: string): void {
   scan.name = found
   if (depth === 0) scan.want = WANT.NOTHING
   else if (found === '') scan.want = scan.others
-  else scan.want = reader.onName(found, depth, scan.parents[depth] ?? '')
+  else scan.want = reader.onName(found, depth, scan.parents[depth] ?? '', reader)
 }
 
 /** The closing quote of a string that is whole and has no escapes, as nearly every one is; -1 for any other. */

@@ -29,5 +29,5 @@ export function endValue(scan: ScanState, chunk: Buffer, end: number): void {
   scan.kept = undefined
   if (json === undefined) return
   scan.hasTold = true
-  scan.reader.onValue(scan.name, json)
+  scan.reader.onValue(scan.name, json, scan.reader)
 }
