@@ -1,5 +1,6 @@
 import { ARRAY, MALFORMED, NOT_AN_OBJECT, refuseStart, TRUNCATED } from './body-refusals.ts'
 import { findAmbiguity } from './find-ambiguity.ts'
+import { findQuote } from './find-quote.ts'
 import { beginCapture, keepPiece, takeText, type TextCapture } from './text-capture.ts'
 import { parseScalar, parseString } from './written-value.ts'
 
@@ -136,7 +137,7 @@ function skipString(scan: ScanState, from: number): number {
   const { chunk } = scan
   let at = from
   while (at < chunk.length) {
-    const quote = chunk.indexOf(QUOTE, at)
+    const quote = findQuote(chunk, at)
     const end = quote === -1 ? chunk.length : quote
     let backslashes = 0
     while (end - 1 - backslashes >= at && chunk[end - 1 - backslashes] === BACKSLASH) backslashes++
