@@ -147,13 +147,14 @@ function take(name: string, json: string, asked: DemandState): void {
 
 function readDemand(asked: DemandState): Demand {
   const { endpoint, text, imageTokens, values } = asked
-  const images = endpoint === 'images' ? readImages((name) => values?.get(name)) : NO_DEMAND
+  const { images, imageSize, imageQuality } =
+    endpoint === 'images' ? readImages((name) => values?.get(name)) : NO_DEMAND
   return {
     inputTokens: text.tokenCount + imageTokens + TOKENS_PER_MESSAGE * countMessages(asked),
     characters: endpoint === 'speech' ? text.characterCount : 0,
-    images: images.images,
-    imageSize: images.imageSize,
-    imageQuality: images.imageQuality,
+    images,
+    imageSize,
+    imageQuality,
     uploadBytes: 0,
     formModel: undefined,
   }
