@@ -31,6 +31,8 @@ export interface BodyLayout {
   readonly streamOptions: { readonly start: number; readonly end: number } | undefined
 }
 
+const MAX_TOKENS_NAMES = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
+
 /** Names whose meaning must not differ between Keystow and the upstream. */
 const POLICY_NAMES: ReadonlySet<string> = new Set([
   'model',
@@ -39,58 +41,18 @@ const POLICY_NAMES: ReadonlySet<string> = new Set([
   'background',
   'stream',
   'n',
-  'max_tokens',
-  'max_completion_tokens',
-  'max_output_tokens',
+  ...MAX_TOKENS_NAMES,
   'stream_options',
 ])
 
-const NOT_PLAIN = /[^\x20-\x7e]/
-const NOT_PLAIN_ALL = /[^\x20-\x7e]/g
-
 /** Which members have a meaning for policy, and which bodies leave it open what that is. */
 export function createBodyFieldScanner(): BodyFieldScanner {
-  const found = new Map<string, Member>()
-  const scanner = createMemberScanner({
-    onName: (name) => findAmbiguity(name, POLICY_NAMES, found),
-    isWanted: (name) => POLICY_NAMES.has(name),
-    onMember: (member) => found.set(member.name, member),
-  })
+  const { write, end, openedAt, found } = createMemberScanner(POLICY_NAMES)
   return {
-    write: (chunk) => scanner.write(chunk),
-    end: () => scanner.end() ?? toBodyFields(found),
-    layout: () => ({
-      openedAt: scanner.openedAt(),
-      streamOptions: found.get('stream_options'),
-    }),
+    write,
+    end: () => end() ?? toBodyFields(found),
+    layout: () => ({ openedAt: openedAt(), streamOptions: found.get('stream_options') }),
   }
-}
-
-/** Why a name that stands twice, or in letters that only some parsers take for one of `names`, cannot be read for sure. */
-export function findAmbiguity(
-  name: string,
-  names: ReadonlySet<string>,
-  found: ReadonlyMap<string, unknown>,
-): string | undefined {
-  if (names.has(name)) {
-    return found.has(name)
-      ? `The request body names "${name}" twice. Keep one of the two.`
-      : undefined
-  }
-  const folded = fold(name)
-  return names.has(folded)
-    ? `The request body names "${folded}" in other letters. Write it in lower case.`
-    : undefined
-}
-
-/**
- * What the laxest parsers make of a name. Go's encoding/json folds case, and with it the long s and the Kelvin sign;
- * in C a name ends at a NUL; some leave out bytes that are no text.
- */
-function fold(name: string): string {
-  const folded = name.toLowerCase()
-  if (!NOT_PLAIN.test(folded)) return folded
-  return (folded.split('\0', 1)[0] ?? '').replaceAll('ſ', 's').replaceAll(NOT_PLAIN_ALL, '')
 }
 
 function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
@@ -98,15 +60,25 @@ function toBodyFields(found: ReadonlyMap<string, Member>): BodyFields {
   const stream = found.get('stream')?.value
   const background = found.get('background')?.value ?? false
   const n = found.get('n')?.value
-  const maxima = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
-    .map((name) => found.get(name)?.value)
-    .filter((value) => typeof value === 'number')
   const fields: { -readonly [Name in keyof BodyFields]: BodyFields[Name] } = {}
   if (typeof model === 'string') fields.model = model
   if (found.has('models') || found.has('fallbacks')) fields.hasFurtherModels = true
   if (background !== false) fields.hasBackground = true
   if (typeof stream === 'boolean') fields.stream = stream
   if (typeof n === 'number') fields.n = n
-  if (maxima.length > 0) fields.maxTokens = Math.max(...maxima)
+  const maxTokens = findLargest(MAX_TOKENS_NAMES, found)
+  if (maxTokens !== undefined) fields.maxTokens = maxTokens
   return fields
+}
+
+function findLargest(
+  names: readonly string[],
+  found: ReadonlyMap<string, Member>,
+): number | undefined {
+  let largest: number | undefined
+  for (const name of names) {
+    const value = found.get(name)?.value
+    if (typeof value === 'number') largest = Math.max(largest ?? value, value)
+  }
+  return largest
 }

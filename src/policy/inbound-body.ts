@@ -16,9 +16,9 @@ import {
 import { streamBody } from '../proxy/stream-body.ts'
 import type { DemandMeter } from '../usage/demand.ts'
 import { type BodyFields, type BodyLayout, createBodyFieldScanner } from './body-fields.ts'
+import { ARRAY } from './body-refusals.ts'
 import { bodyKind, isDeclaredJson } from './body-kind.ts'
 import { readFormFields } from './form-fields.ts'
-import { ARRAY } from './member-scanner.ts'
 import { isRead } from './methods.ts'
 import { isPlainCharset, type MediaType } from './parameters.ts'
 

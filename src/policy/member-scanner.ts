@@ -1,8 +1,11 @@
-import { createTextCapture } from './text-capture.ts'
+import { ARRAY, MALFORMED, NOT_AN_OBJECT, refuseStart, TRUNCATED } from './body-refusals.ts'
+import { findAmbiguity } from './find-ambiguity.ts'
+import { findQuote } from './find-quote.ts'
+import { beginCapture, keepPiece, takeText, type TextCapture } from './text-capture.ts'
+import { parseScalar, parseString } from './written-value.ts'
 
 /** A member of a JSON object. */
 export interface Member {
-  readonly name: string
   /** Undefined for objects, arrays, and what is longer than any value that policy reads. */
   readonly value: unknown
   /** Where its value stands: offsets from the beginning of the body, the second behind its last byte. */
@@ -10,27 +13,19 @@ export interface Member {
   readonly end: number
 }
 
-interface MemberHandlers {
-  /** Takes the name of every member as it passes; returns why the object must be refused, or undefined. */
-  readonly onName: (name: string) => string | undefined
-  /** Whether a member's value is to be read. */
-  readonly isWanted: (name: string) => boolean
-  /** Takes each wanted member once its value has passed. */
-  readonly onMember: (member: Member) => void
-}
-
 /** Reads the top level of one JSON object while its bytes pass. */
 export interface MemberScanner {
   /** Takes the next bytes; returns why the object must be refused, or undefined. */
-  write(chunk: Buffer): string | undefined
+  readonly write: (chunk: Buffer) => string | undefined
   /** Ends the object; returns why it must be refused, or undefined. */
-  end(): string | undefined
+  readonly end: () => string | undefined
   /** Where its first member would stand: the offset behind its `{`. */
-  openedAt(): number
+  readonly openedAt: () => number
+  /** The members whose names are known and whose values have passed, by name. */
+  readonly found: ReadonlyMap<string, Member>
 }
 
 const MAX_DEPTH = 256
-
 const NO_BYTES = Buffer.alloc(0)
 
 const QUOTE = 0x22
@@ -47,197 +42,205 @@ const BYTE_CLASS = new Uint8Array(256)
 for (const byte of Buffer.from(' \t\r\n')) BYTE_CLASS[byte] = 1
 for (const byte of Buffer.from('0123456789+-.eEtrufalsn')) BYTE_CLASS[byte] = 2
 
-const MALFORMED = 'The request body is not valid JSON. Check it and send it again.'
-const NOT_AN_OBJECT = 'The request body is not a JSON object. Send one, such as {"model": "…"}.'
-const BYTE_ORDER_MARK =
-  'The request body begins with a byte-order mark, which is not JSON. Send UTF-8 without one.'
-const COMPRESSED = 'The request body is compressed, which is not read here. Send it as it is.'
-/** An object is what endpoints with a model take; elsewhere a list may be. */
-export const ARRAY = 'The request body is a JSON array. Send an object, such as {"model": "…"}.'
-const TRUNCATED = 'The request body ends before its JSON does. Send all of it.'
 const TOO_DEEP = `The request body is nested more than ${MAX_DEPTH} levels deep. Send a flatter one.`
 
-/** What no JSON begins with, and what a body that does is: the marks of UTF-8 and of UTF-16 either way, and gzip's. */
-const STRANGE_STARTS: ReadonlyMap<number, string> = new Map([
-  [0xef, BYTE_ORDER_MARK],
-  [0xfe, BYTE_ORDER_MARK],
-  [0xff, BYTE_ORDER_MARK],
-  [0x1f, COMPRESSED],
-])
-
 type Expected = 'start' | 'key' | 'colon' | 'value' | 'scalar' | 'comma' | 'nothing'
+
+interface ScanState extends TextCapture {
+  readonly names: ReadonlySet<string>
+  readonly found: Map<string, Member>
+  /** What is to end what is open, by depth; as many as most bodies have, before it grows. */
+  readonly closers: number[]
+  depth: number
+  expected: Expected
+  isInString: boolean
+  isEscaped: boolean
+  /** The name whose value comes, if it is one of `names`. */
+  key: string | undefined
+  /** That is being read, and where it begins in the body. */
+  chunk: Buffer
+  chunkAt: number
+  valueAt: number
+  openedAt: number
+  isEmpty: boolean
+  refusal: string | undefined
+}
 
 /**
  * A scanner, not a parser: it checks the bytes outside strings, the nesting and the grammar of the
  * top level, because two parsers that disagree about where a string ends disagree about the model.
+ * It keeps the members of these names, which no object may name in more than one way.
  */
-export function createMemberScanner({ onName, isWanted, onMember }: MemberHandlers): MemberScanner {
-  const closers: number[] = []
-  let expected: Expected = 'start'
-  let isInString = false
-  let isEscaped = false
-  const captured = createTextCapture()
-  let key: string | undefined
-  /** That is being read, and where it begins in the body. */
-  let chunk: Buffer = NO_BYTES
-  let chunkAt = 0
-  let valueAt = 0
-  let openedAt = 0
-  let isEmpty = true
-  let refusal: string | undefined
-
-  /** From inside a string to behind its closing quote, or to the end of the chunk. */
-  function skipString(from: number): number {
-    let at = from
-    while (at < chunk.length) {
-      const quote = chunk.indexOf(QUOTE, at)
-      const end = quote === -1 ? chunk.length : quote
-      let backslashes = 0
-      while (end - 1 - backslashes >= at && chunk[end - 1 - backslashes] === BACKSLASH)
-        backslashes++
-      const reachesStart = backslashes === end - at
-      const isOdd = (backslashes + (reachesStart && isEscaped ? 1 : 0)) % 2 === 1
-      isEscaped = quote === -1 ? isOdd : false
-      if (quote === -1) break
-      at = quote + 1
-      if (!isOdd) {
-        endString(captured.take(chunk, from, quote), at)
-        return at
-      }
-    }
-    captured.keep(chunk, from, chunk.length)
-    return chunk.length
+export function createMemberScanner(names: ReadonlySet<string>): MemberScanner {
+  const scan: ScanState = {
+    isCaptured: false,
+    pieces: undefined,
+    capturedBytes: 0,
+    names,
+    found: new Map(),
+    closers: [0, 0, 0, 0, 0, 0, 0, 0],
+    depth: 0,
+    expected: 'start',
+    isInString: false,
+    isEscaped: false,
+    key: undefined,
+    chunk: NO_BYTES,
+    chunkAt: 0,
+    valueAt: 0,
+    openedAt: 0,
+    isEmpty: true,
+    refusal: undefined,
   }
-
-  function endString(text: string | undefined, end: number): void {
-    isInString = false
-    if (closers.length !== 1) return
-    const value = text === undefined ? undefined : parseString(text)
-    if (text !== undefined && value === undefined) refusal = MALFORMED
-    if (expected !== 'key') return endValue(value, end)
-    isEmpty = false
-    key = typeof value === 'string' ? value : undefined
-    expected = 'colon'
-    if (key !== undefined) refusal = onName(key)
-  }
-
-  function endValue(value: unknown, end: number): void {
-    if (key !== undefined && isWanted(key)) {
-      onMember({ name: key, value, start: valueAt, end: chunkAt + end })
-    }
-    key = undefined
-    expected = 'comma'
-  }
-
-  function open(closer: number, at: number): void {
-    if (expected === 'start' && closer !== CLOSE_OBJECT) refusal = ARRAY
-    else if (closers.length === 1 && expected !== 'value') refusal = MALFORMED
-    else if (closers.length === MAX_DEPTH) refusal = TOO_DEEP
-    if (expected === 'start') {
-      expected = 'key'
-      openedAt = chunkAt + at + 1
-    } else if (closers.length === 1) {
-      valueAt = chunkAt + at
-    }
-    closers.push(closer)
-  }
-
-  function close(closer: number, at: number): void {
-    endScalar(at)
-    if (closers.length === 1 && expected !== 'comma' && !isEmpty) refusal = MALFORMED
-    if (closers.pop() !== closer) refusal = MALFORMED
-    if (closers.length === 1) endValue(undefined, at + 1)
-    else if (closers.length === 0) expected = 'nothing'
-  }
-
-  function startString(at: number): void {
-    isInString = true
-    if (closers.length > 1) return captured.begin(false)
-    valueAt = chunkAt + at
-    if (expected !== 'key' && expected !== 'value') {
-      refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
-    }
-    captured.begin(expected === 'key' || isValueWanted())
-  }
-
-  const isValueWanted = (): boolean => key !== undefined && isWanted(key)
-
-  /** Where in the chunk the scalar begins, or goes on. */
-  const scalarAt = (): number => Math.max(valueAt - chunkAt, 0)
-
-  function endScalar(end: number): void {
-    if (expected !== 'scalar') return
-    const text = captured.take(chunk, scalarAt(), end)
-    const value = text === undefined ? undefined : parseScalar(text)
-    if (text !== undefined && value === undefined) refusal = MALFORMED
-    endValue(value, end)
-  }
-
-  function separate(byte: number, at: number): void {
-    endScalar(at)
-    if (closers.length !== 1) return
-    if (byte === COMMA && expected === 'comma') expected = 'key'
-    else if (byte === COLON && expected === 'colon') expected = 'value'
-    else refusal = MALFORMED
-  }
-
-  /** A byte of a number or literal; those below the top level are left to the upstream. */
-  function scalarByte(at: number): void {
-    if (closers.length > 1) return
-    if (expected === 'value') {
-      captured.begin(isValueWanted())
-      valueAt = chunkAt + at
-      expected = 'scalar'
-    } else if (expected !== 'scalar') {
-      refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
-    }
-  }
-
-  function step(at: number): void {
-    const byte = chunk[at] ?? 0
-    if (expected === 'nothing' && BYTE_CLASS[byte] !== 1) refusal = MALFORMED
-    else if (byte === QUOTE) startString(at)
-    else if (byte === COMMA || byte === COLON) separate(byte, at)
-    else if (byte === OPEN_OBJECT) open(CLOSE_OBJECT, at)
-    else if (byte === OPEN_ARRAY) open(CLOSE_ARRAY, at)
-    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close(byte, at)
-    else if (BYTE_CLASS[byte] === 1) endScalar(at)
-    else if (BYTE_CLASS[byte] === 2) scalarByte(at)
-    else refusal = expected === 'start' ? (STRANGE_STARTS.get(byte) ?? NOT_AN_OBJECT) : MALFORMED
-  }
-
   return {
-    write(bytes) {
-      chunk = bytes
-      let at = 0
-      while (at < chunk.length && refusal === undefined) {
-        if (isInString) at = skipString(at)
-        else step(at++)
-      }
-      if (expected === 'scalar') captured.keep(chunk, scalarAt(), chunk.length)
-      chunkAt += chunk.length
-      chunk = NO_BYTES
-      return refusal
-    },
-    end() {
-      if (refusal !== undefined) return refusal
-      if (expected === 'start') return NOT_AN_OBJECT
-      return expected === 'nothing' ? undefined : TRUNCATED
-    },
-    openedAt: () => openedAt,
+    write: (chunk) => write(scan, chunk),
+    end: () => end(scan),
+    openedAt: () => scan.openedAt,
+    found: scan.found,
   }
 }
 
-/** What JSON writes in another way than it reads: all other text is what it stands for. */
-const ESCAPED = /[^ -[\]-~\u0080-\uffff]/
-
-const parseString = (text: string): unknown =>
-  ESCAPED.test(text) ? parseScalar(`"${text}"`) : text
-
-function parseScalar(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+function write(scan: ScanState, chunk: Buffer): string | undefined {
+  scan.chunk = chunk
+  let at = 0
+  while (at < chunk.length && scan.refusal === undefined) {
+    if (scan.isInString) at = skipString(scan, at)
+    else step(scan, at++)
   }
+  if (scan.expected === 'scalar') keepPiece(scan, chunk, scalarAt(scan), chunk.length)
+  scan.chunkAt += chunk.length
+  scan.chunk = NO_BYTES
+  return scan.refusal
+}
+
+function end({ refusal, expected }: ScanState): string | undefined {
+  if (refusal !== undefined) return refusal
+  if (expected === 'start') return NOT_AN_OBJECT
+  return expected === 'nothing' ? undefined : TRUNCATED
+}
+
+function step(scan: ScanState, at: number): void {
+  const { expected } = scan
+  const byte = scan.chunk[at] ?? 0
+  if (expected === 'nothing' && BYTE_CLASS[byte] !== 1) scan.refusal = MALFORMED
+  else if (byte === QUOTE) startString(scan, at)
+  else if (byte === COMMA || byte === COLON) separate(scan, byte, at)
+  else if (byte === OPEN_OBJECT) open(scan, CLOSE_OBJECT, at)
+  else if (byte === OPEN_ARRAY) open(scan, CLOSE_ARRAY, at)
+  else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close(scan, byte, at)
+  else if (BYTE_CLASS[byte] === 1) endScalar(scan, at)
+  else if (BYTE_CLASS[byte] === 2) scalarByte(scan, at)
+  else scan.refusal = expected === 'start' ? refuseStart(byte) : MALFORMED
+}
+
+/** From inside a string to behind its closing quote, or to the end of the chunk. */
+function skipString(scan: ScanState, from: number): number {
+  const { chunk } = scan
+  let at = from
+  while (at < chunk.length) {
+    const quote = findQuote(chunk, at)
+    const end = quote === -1 ? chunk.length : quote
+    let backslashes = 0
+    while (end - 1 - backslashes >= at && chunk[end - 1 - backslashes] === BACKSLASH) backslashes++
+    const reachesStart = backslashes === end - at
+    const isOdd = (backslashes + (reachesStart && scan.isEscaped ? 1 : 0)) % 2 === 1
+    scan.isEscaped = quote === -1 ? isOdd : false
+    if (quote === -1) break
+    at = quote + 1
+    if (!isOdd) {
+      endString(scan, takeText(scan, chunk, from, quote), at)
+      return at
+    }
+  }
+  keepPiece(scan, chunk, from, chunk.length)
+  return chunk.length
+}
+
+function startString(scan: ScanState, at: number): void {
+  const { expected } = scan
+  scan.isInString = true
+  if (scan.depth > 1) return beginCapture(scan, false)
+  scan.valueAt = scan.chunkAt + at
+  if (expected !== 'key' && expected !== 'value') {
+    scan.refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
+  }
+  beginCapture(scan, expected === 'key' || scan.key !== undefined)
+}
+
+function endString(scan: ScanState, text: string | undefined, end: number): void {
+  scan.isInString = false
+  if (scan.depth !== 1) return
+  const value = text === undefined ? undefined : parseString(text)
+  if (text !== undefined && value === undefined) scan.refusal = MALFORMED
+  if (scan.expected !== 'key') return endValue(scan, value, end)
+  const name = typeof value === 'string' ? value : undefined
+  scan.isEmpty = false
+  scan.key = name !== undefined && scan.names.has(name) ? name : undefined
+  scan.expected = 'colon'
+  if (name !== undefined) scan.refusal = findAmbiguity(name, scan.names, scan.found)
+}
+
+function endValue(scan: ScanState, value: unknown, end: number): void {
+  const { key } = scan
+  if (key !== undefined) {
+    scan.found.set(key, { value, start: scan.valueAt, end: scan.chunkAt + end })
+  }
+  scan.key = undefined
+  scan.expected = 'comma'
+}
+
+function open(scan: ScanState, closer: number, at: number): void {
+  const { expected, closers, depth } = scan
+  if (expected === 'start' && closer !== CLOSE_OBJECT) scan.refusal = ARRAY
+  else if (depth === 1 && expected !== 'value') scan.refusal = MALFORMED
+  else if (depth === MAX_DEPTH) scan.refusal = TOO_DEEP
+  if (expected === 'start') {
+    scan.expected = 'key'
+    scan.openedAt = scan.chunkAt + at + 1
+  } else if (depth === 1) {
+    scan.valueAt = scan.chunkAt + at
+  }
+  closers[depth] = closer
+  scan.depth = depth + 1
+}
+
+function close(scan: ScanState, closer: number, at: number): void {
+  endScalar(scan, at)
+  if (scan.depth === 1 && scan.expected !== 'comma' && !scan.isEmpty) scan.refusal = MALFORMED
+  const depth = Math.max(scan.depth - 1, 0)
+  if (scan.depth === 0 || scan.closers[depth] !== closer) scan.refusal = MALFORMED
+  scan.depth = depth
+  if (depth === 1) endValue(scan, undefined, at + 1)
+  else if (depth === 0) scan.expected = 'nothing'
+}
+
+/** A byte of a number or literal; those below the top level are left to the upstream. */
+function scalarByte(scan: ScanState, at: number): void {
+  const { expected } = scan
+  if (scan.depth > 1) return
+  if (expected === 'value') {
+    beginCapture(scan, scan.key !== undefined)
+    scan.valueAt = scan.chunkAt + at
+    scan.expected = 'scalar'
+  } else if (expected !== 'scalar') {
+    scan.refusal = expected === 'start' ? NOT_AN_OBJECT : MALFORMED
+  }
+}
+
+/** Where in the chunk the scalar begins, or goes on. */
+const scalarAt = ({ valueAt, chunkAt }: ScanState): number => Math.max(valueAt - chunkAt, 0)
+
+function endScalar(scan: ScanState, end: number): void {
+  if (scan.expected !== 'scalar') return
+  const text = takeText(scan, scan.chunk, scalarAt(scan), end)
+  const value = text === undefined ? undefined : parseScalar(text)
+  if (text !== undefined && value === undefined) scan.refusal = MALFORMED
+  endValue(scan, value, end)
+}
+
+function separate(scan: ScanState, byte: number, at: number): void {
+  endScalar(scan, at)
+  if (scan.depth !== 1) return
+  if (byte === COMMA && scan.expected === 'comma') scan.expected = 'key'
+  else if (byte === COLON && scan.expected === 'colon') scan.expected = 'value'
+  else scan.refusal = MALFORMED
 }

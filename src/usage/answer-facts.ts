@@ -4,7 +4,7 @@ import { createJsonNames, type JsonNames } from './scan/json-names.ts'
 import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
 import { parseJson } from './scan/parse-json.ts'
 import { parseUsage } from './parse-usage.ts'
-import { createTextCount } from './scan/text-count.ts'
+import { createTextTally } from './scan/text-tally.ts'
 import { totalOf, type Usage } from './usage.ts'
 
 /** What the JSON of an answer has told by now. */
@@ -25,11 +25,17 @@ export interface AnswerFacts {
   readonly isTaskRefused: boolean
 }
 
-export interface AnswerReader {
-  readonly reader: JsonReader
-  /** Of text and of what is told beside it, as far as anybody can tell by now. */
-  outputTokens(): number
-  read(): AnswerFacts
+/** What has been read of an answer by now; it is what its scan tells, too. */
+export interface AnswerState extends JsonReader {
+  readonly endpoint: Endpoint
+  readonly isEvents: boolean
+  /** By name, of what tells something else; most answers have none. */
+  values: Map<string, unknown> | undefined
+  usage: Usage | undefined
+  /** That of the document which is passing. */
+  pending: Usage | undefined
+  coveredTokens: number
+  images: number
 }
 
 type TextNames = Partial<Record<Endpoint, readonly string[]>>
@@ -91,88 +97,102 @@ const eventNames = namesOf(EVENT_TEXTS, EVENT_VALUES)
 const bodyNames = namesOf(BODY_TEXTS, BODY_VALUES)
 
 /** Reads the answer of an endpoint, as one JSON document or as many. */
-export function createAnswerReader(endpoint: Endpoint, isEvents: boolean): AnswerReader {
-  const text = createTextCount()
-  const values = new Map<string, unknown>()
-  const add = endpoint === 'other' ? most : isEvents && endpoint === 'images' ? sum : larger
-  let usage: Usage | undefined
-  /** That of the document which is passing. */
-  let pending: Usage | undefined
-  let coveredTokens = 0
-  let images = 0
-
-  function want(name: string, depth: number, parent: string): Want {
-    // Anthropic's streams tell their input in the message that they begin with.
-    const isTop = depth === 1 || (depth === 2 && (parent === 'response' || parent === 'message'))
-    switch (name) {
-      case 'usage':
-        return isTop ? WANT.OBJECT : WANT.NOTHING
-      case 'error':
-        return isTop ? WANT.VALUE : WANT.NOTHING
-      case 'response':
-        return endpoint === 'other' ? WANT.TEXT : WANT.NOTHING
-    }
-    if (endpoint === 'other') return wantAnyText(name, depth)
-    switch (name) {
-      case 'data':
-        return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
-      case 'type':
-      case 'size':
-      case 'quality':
-      case 'duration':
-      case 'code':
-      case 'message':
-        return depth === 1 ? WANT.VALUE : WANT.NOTHING
-      default:
-        // The segments of a transcription repeat its text.
-        return endpoint === 'transcription' && depth > 1 ? WANT.NOTHING : WANT.TEXT
-    }
-  }
-
-  function take(name: string, json: string): void {
-    const value = parseJson(json)
-    if (name === 'usage') pending = largerOf(pending, parseUsage(value))
-    else if (name === 'type') images += String(value).endsWith('.completed') ? 1 : 0
-    else if (name !== 'error' || Boolean(value)) values.set(name, value)
-  }
-
-  function endDocument(): void {
-    if (pending === undefined) return
-    usage = merge()
-    pending = undefined
-    // What stands beside a usage is in it; what follows is not.
-    coveredTokens = text.tokens()
-  }
-
-  const merge = (): Usage | undefined =>
-    usage === undefined || pending === undefined ? (pending ?? usage) : add(usage, pending)
-
-  const countLater = (): number => (pending === undefined ? text.tokens() - coveredTokens : 0)
-
+export function createAnswerState(endpoint: Endpoint, isEvents: boolean): AnswerState {
   return {
-    reader: {
-      names: (isEvents ? eventNames : bodyNames)(endpoint),
-      ...(endpoint === 'other' && { others: WANT.TEXT }),
-      text,
-      onName: want,
-      onValue: take,
-      onElement: () => images++,
-      onEnd: endDocument,
-    },
-    outputTokens: () => (merge()?.outputTokens ?? 0) + countLater(),
-    read: () => ({
-      usage: merge(),
-      textTokens: text.tokens(),
-      laterTokens: countLater(),
-      images,
-      imageSize: asText(values.get('size')),
-      imageQuality: asText(values.get('quality')),
-      durationMs: asDurationMs(values.get('duration')),
-      hasError: values.has('error') || values.has('message'),
-      isTaskRefused: values.has('code') && !BEGUN.test(String(values.get('code'))),
-    }),
+    names: (isEvents ? eventNames : bodyNames)(endpoint),
+    others: endpoint === 'other' ? WANT.TEXT : WANT.NOTHING,
+    text: createTextTally(),
+    onName: want,
+    onValue: take,
+    onElement: countElement,
+    onEnd: endDocument,
+    endpoint,
+    isEvents,
+    values: undefined,
+    usage: undefined,
+    pending: undefined,
+    coveredTokens: 0,
+    images: 0,
   }
 }
+
+/** Of text and of what is told beside it, as far as anybody can tell by now. */
+export const countOutputTokens = (answer: AnswerState): number =>
+  (mergeUsages(answer)?.outputTokens ?? 0) + countLater(answer)
+
+export function readFacts(answer: AnswerState): AnswerFacts {
+  const { values, text, images } = answer
+  return {
+    usage: mergeUsages(answer),
+    textTokens: text.tokenCount,
+    laterTokens: countLater(answer),
+    images,
+    imageSize: asText(values?.get('size')),
+    imageQuality: asText(values?.get('quality')),
+    durationMs: asDurationMs(values?.get('duration')),
+    hasError: values !== undefined && (values.has('error') || values.has('message')),
+    isTaskRefused: values?.has('code') === true && !BEGUN.test(String(values.get('code'))),
+  }
+}
+
+function want(name: string, depth: number, parent: string, { endpoint }: AnswerState): Want {
+  // Anthropic's streams tell their input in the message that they begin with.
+  const isTop = depth === 1 || (depth === 2 && (parent === 'response' || parent === 'message'))
+  switch (name) {
+    case 'usage':
+      return isTop ? WANT.OBJECT : WANT.NOTHING
+    case 'error':
+      return isTop ? WANT.VALUE : WANT.NOTHING
+    case 'response':
+      return endpoint === 'other' ? WANT.TEXT : WANT.NOTHING
+  }
+  if (endpoint === 'other') return wantAnyText(name, depth)
+  switch (name) {
+    case 'data':
+      return depth === 1 ? WANT.ELEMENTS : WANT.NOTHING
+    case 'type':
+    case 'size':
+    case 'quality':
+    case 'duration':
+    case 'code':
+    case 'message':
+      return depth === 1 ? WANT.VALUE : WANT.NOTHING
+    default:
+      // The segments of a transcription repeat its text.
+      return endpoint === 'transcription' && depth > 1 ? WANT.NOTHING : WANT.TEXT
+  }
+}
+
+function take(name: string, json: string, answer: AnswerState): void {
+  const value = parseJson(json)
+  if (name === 'usage') answer.pending = largerOf(answer.pending, parseUsage(value))
+  else if (name === 'type') answer.images += String(value).endsWith('.completed') ? 1 : 0
+  else if (name !== 'error' || Boolean(value)) {
+    answer.values ??= new Map()
+    answer.values.set(name, value)
+  }
+}
+
+function countElement(answer: AnswerState): void {
+  answer.images++
+}
+
+function endDocument(answer: AnswerState): void {
+  if (answer.pending === undefined) return
+  answer.usage = mergeUsages(answer)
+  answer.pending = undefined
+  // What stands beside a usage is in it; what follows is not.
+  answer.coveredTokens = answer.text.tokenCount
+}
+
+function mergeUsages({ endpoint, isEvents, usage, pending }: AnswerState): Usage | undefined {
+  if (usage === undefined || pending === undefined) return pending ?? usage
+  if (endpoint === 'other') return most(usage, pending)
+  return isEvents && endpoint === 'images' ? sum(usage, pending) : larger(usage, pending)
+}
+
+const countLater = ({ pending, text, coveredTokens }: AnswerState): number =>
+  pending === undefined ? text.tokenCount - coveredTokens : 0
 
 /** Of two usages, as of a stream that repeats it with every event, the one that tells of more; of equals the later. */
 const larger = (former: Usage, latter: Usage): Usage =>

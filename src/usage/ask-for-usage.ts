@@ -1,5 +1,5 @@
-import { type BodyLayout, findAmbiguity } from '../policy/body-fields.ts'
-import { createMemberScanner, type Member } from '../policy/member-scanner.ts'
+import type { BodyLayout } from '../policy/body-fields.ts'
+import { createMemberScanner } from '../policy/member-scanner.ts'
 
 /** A body whose answer ends with its usage. */
 export interface AskingBody {
@@ -32,15 +32,10 @@ export function askForUsage(body: Buffer, layout: BodyLayout): AskingBody | stri
   // Text, a number or a list: the upstream has words of its own for it.
   if (body[start] !== OPEN_OBJECT) return { content: body, isAdded: false }
 
-  const found = new Map<string, Member>()
-  const scanner = createMemberScanner({
-    onName: (name) => findAmbiguity(name, NAMES, found),
-    isWanted: (name) => name === NAME,
-    onMember: (member) => found.set(member.name, member),
-  })
+  const scanner = createMemberScanner(NAMES)
   const refusal = scanner.write(body.subarray(start, end)) ?? scanner.end()
   if (refusal !== undefined) return refusal
-  const asked = found.get(NAME)
+  const asked = scanner.found.get(NAME)
   if (asked === undefined) return put(body, start + scanner.openedAt(), ASKING_MEMBER)
   if (asked.value === true) return { content: body, isAdded: false }
   return replace(body, { start: start + asked.start, end: start + asked.end }, 'true')

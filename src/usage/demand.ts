@@ -2,9 +2,10 @@ import { NO_TEXTS, wantAnyText } from './any-text.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createJsonNames } from './scan/json-names.ts'
 import { type JsonReader, WANT, type Want } from './scan/json-reader.ts'
-import { createJsonScan } from './scan/json-scan.ts'
+import { writeJson } from './scan/json-scan.ts'
 import { parseJson } from './scan/parse-json.ts'
-import { createTextCount } from './scan/text-count.ts'
+import { createScanState } from './scan/scan-state.ts'
+import { createTextTally } from './scan/text-tally.ts'
 
 /** What a request asks for, as far as its bytes tell; what no answer tells is billed by it. */
 export interface Demand {
@@ -76,67 +77,102 @@ const NAMES = createJsonNames([
 ])
 const OTHER_NAMES = createJsonNames([...new Set([...DEFINITIONS, ...NO_TEXTS, 'detail'])])
 
+/** What a JSON body has asked for by now; it is what its scan tells, too. */
+interface DemandState extends JsonReader {
+  readonly endpoint: Endpoint
+  readonly texts: readonly string[]
+  readonly isTalk: boolean
+  /** By name; most requests are talks, which have none. */
+  values: Map<string, unknown> | undefined
+  roles: number
+  instructions: number
+  imageTokens: number
+}
+
+const NOTHING_MEASURED: DemandMeter = { write() {}, read: () => NO_DEMAND }
+
 /** Measures a JSON body. */
 export function createDemandMeter(endpoint: Endpoint): DemandMeter {
   const texts = TEXTS[endpoint]
-  if (texts === undefined) return { write() {}, read: () => NO_DEMAND }
-  const text = createTextCount()
-  const values = new Map<string, unknown>()
+  if (texts === undefined) return NOTHING_MEASURED
+  const asked = createDemandState(endpoint, texts)
+  const scan = createScanState(asked)
+  return {
+    write: (chunk) => writeJson(scan, chunk, 0, chunk.length),
+    read: () => readDemand(asked),
+  }
+}
+
+function createDemandState(endpoint: Endpoint, texts: readonly string[]): DemandState {
   const isOther = endpoint === 'other'
-  const isTalk = isOther || endpoint === 'chat' || endpoint === 'responses'
-  let roles = 0
-  let instructions = 0
-  let imageTokens = 0
-
-  function want(name: string, depth: number): Want {
-    if (name === 'role') roles++
-    if (name === 'instructions' && depth === 1) instructions++
-    if (texts?.includes(name)) return WANT.TEXT
-    if (isTalk && DEFINITIONS.has(name) && depth === 1) return WANT.ALL_TEXT
-    if (isOther && name !== 'type') return wantAnyText(name, depth)
-    const isRead = isTalk ? name === 'type' || name === 'detail' : depth === 1
-    return isRead ? WANT.VALUE : WANT.NOTHING
-  }
-
-  function take(name: string, json: string): void {
-    const value = parseJson(json)
-    if (!isTalk) values.set(name, value)
-    else if (IMAGE_TYPES.has(String(value))) imageTokens += TOKENS_PER_IMAGE
-    else if (value === 'high') imageTokens += TOKENS_PER_DETAILED_IMAGE - TOKENS_PER_IMAGE
-  }
-
-  /** A text for all of the input is one message. */
-  const countMessages = (): number => {
-    if (isOther) return roles
-    return isTalk ? Math.max(roles, 1) + instructions : 0
-  }
-
-  const reader: JsonReader = {
+  return {
     names: isOther ? OTHER_NAMES : NAMES,
-    ...(isOther && { others: WANT.TEXT }),
-    text,
+    others: isOther ? WANT.TEXT : WANT.NOTHING,
+    text: createTextTally(),
     onName: want,
     onValue: take,
-    onElement() {},
-    onEnd() {},
+    onElement: ignore,
+    onEnd: ignore,
+    endpoint,
+    texts,
+    isTalk: isOther || endpoint === 'chat' || endpoint === 'responses',
+    values: undefined,
+    roles: 0,
+    instructions: 0,
+    imageTokens: 0,
   }
-  const scan = createJsonScan(reader)
+}
+
+function ignore(): void {}
+
+function want(name: string, depth: number, _parent: string, asked: DemandState): Want {
+  const { endpoint, isTalk } = asked
+  if (name === 'role') asked.roles++
+  if (name === 'instructions' && depth === 1) asked.instructions++
+  if (asked.texts.includes(name)) return WANT.TEXT
+  if (isTalk && DEFINITIONS.has(name) && depth === 1) return WANT.ALL_TEXT
+  if (endpoint === 'other' && name !== 'type') return wantAnyText(name, depth)
+  const isRead = isTalk ? name === 'type' || name === 'detail' : depth === 1
+  return isRead ? WANT.VALUE : WANT.NOTHING
+}
+
+function take(name: string, json: string, asked: DemandState): void {
+  const value = parseJson(json)
+  if (!asked.isTalk) {
+    asked.values ??= new Map()
+    asked.values.set(name, value)
+  } else if (IMAGE_TYPES.has(String(value))) asked.imageTokens += TOKENS_PER_IMAGE
+  else if (value === 'high') asked.imageTokens += TOKENS_PER_DETAILED_IMAGE - TOKENS_PER_IMAGE
+}
+
+function readDemand(asked: DemandState): Demand {
+  const { endpoint, text, imageTokens, values } = asked
+  const { images, imageSize, imageQuality } =
+    endpoint === 'images' ? readImages((name) => values?.get(name)) : NO_DEMAND
   return {
-    write: (chunk) => scan.write(chunk, 0, chunk.length),
-    read: () => ({
-      ...NO_DEMAND,
-      inputTokens: text.tokens() + imageTokens + TOKENS_PER_MESSAGE * countMessages(),
-      characters: endpoint === 'speech' ? text.characters() : 0,
-      ...(endpoint === 'images' && readImages((name) => values.get(name))),
-    }),
+    inputTokens: text.tokenCount + imageTokens + TOKENS_PER_MESSAGE * countMessages(asked),
+    characters: endpoint === 'speech' ? text.characterCount : 0,
+    images,
+    imageSize,
+    imageQuality,
+    uploadBytes: 0,
+    formModel: undefined,
   }
+}
+
+/** A text for all of the input is one message. */
+function countMessages({ endpoint, isTalk, roles, instructions }: DemandState): number {
+  if (endpoint === 'other') return roles
+  return isTalk ? Math.max(roles, 1) + instructions : 0
 }
 
 /** How many images are asked for, and of which kind. */
 export function readImages(
   field: (name: string) => unknown,
 ): Pick<Demand, 'images' | 'imageSize' | 'imageQuality'> {
-  const [n, size, quality] = ['n', 'size', 'quality'].map(field)
+  const n = field('n')
+  const size = field('size')
+  const quality = field('quality')
   const images = typeof n === 'number' && n >= 1 ? Math.min(Math.floor(n), MAX_IMAGES) : 1
   return {
     images,

@@ -1,8 +1,15 @@
-import { type AnswerReader, createAnswerReader } from './answer-facts.ts'
+import {
+  type AnswerState,
+  countOutputTokens,
+  createAnswerState,
+  readFacts,
+} from './answer-facts.ts'
 import type { Demand } from './demand.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEventScan } from './scan/event-scan.ts'
-import { createJsonScan } from './scan/json-scan.ts'
+import { writeJson } from './scan/json-scan.ts'
+import { createScanState } from './scan/scan-state.ts'
+import { readPlainText } from './scan/text-tally.ts'
 import { NO_USAGE } from './usage.ts'
 import { type Reading, settle } from './settle.ts'
 import { createSoundLength, type SoundLength } from './sound-length.ts'
@@ -51,13 +58,13 @@ const JSON_TYPE = /^\s*(?:application|text)\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i
 
 /** Reads an answer in one of its forms. */
 interface Tap {
-  readonly answer: AnswerReader | undefined
+  readonly answer: AnswerState | undefined
   readonly sound: SoundLength | undefined
-  readonly isImage?: boolean
-  write(chunk: Buffer): void
+  readonly isImage: boolean
+  readonly write: (chunk: Buffer) => void
 }
 
-const NO_TAP: Tap = { answer: undefined, sound: undefined, write() {} }
+const NO_TAP: Tap = { answer: undefined, sound: undefined, isImage: false, write() {} }
 
 export function createMeter({ endpoint, demand }: MeterOptions): Meter {
   let tap: Tap = NO_TAP
@@ -68,15 +75,15 @@ export function createMeter({ endpoint, demand }: MeterOptions): Meter {
       if (!hasFailed && endpoint !== 'free') tap = createTap(endpoint, head)
     },
     write: (chunk) => tap.write(chunk),
-    outputTokens: () => tap.answer?.outputTokens() ?? 0,
+    outputTokens: () => (tap.answer === undefined ? 0 : countOutputTokens(tap.answer)),
     read(isWhole) {
       if (hasFailed) return UNBILLED
       return settle({
         endpoint,
         demand: demand(),
-        facts: tap.answer?.read(),
+        facts: tap.answer && readFacts(tap.answer),
         soundMs: tap.sound?.readMs(),
-        isImage: tap.isImage === true,
+        isImage: tap.isImage,
         isWhole,
       })
     },
@@ -90,18 +97,17 @@ function createTap(endpoint: Endpoint, { isEventStream, contentType }: AnsweredH
   const isSound = isOther ? SOUND_TYPE.test(type) : endpoint === 'speech' && !isJson
   if (isSound && !isEventStream) {
     const sound = createSoundLength(type)
-    return { answer: undefined, sound, write: (chunk) => sound.write(chunk) }
+    return { answer: undefined, sound, isImage: false, write: (chunk) => sound.write(chunk) }
   }
   if (isOther && OPAQUE_TYPE.test(type)) return { ...NO_TAP, isImage: IMAGE_TYPE.test(type) }
-  const answer = createAnswerReader(endpoint, isEventStream)
-  const { reader } = answer
-  if (isEventStream) {
-    const events = createEventScan(reader)
-    return { answer, sound: undefined, write: (chunk) => events.write(chunk) }
-  }
-  if ((endpoint === 'transcription' || isOther) && !isJson) {
-    return { answer, sound: undefined, write: (chunk) => reader.text.readPlain(chunk) }
-  }
-  const scan = createJsonScan(reader)
-  return { answer, sound: undefined, write: (chunk) => scan.write(chunk, 0, chunk.length) }
+  const answer = createAnswerState(endpoint, isEventStream)
+  const isPlain = (endpoint === 'transcription' || isOther) && !isJson
+  return { answer, sound: undefined, isImage: false, write: createWrite(answer, isPlain) }
+}
+
+function createWrite(answer: AnswerState, isPlain: boolean): Tap['write'] {
+  if (answer.isEvents) return createEventScan(answer).write
+  if (isPlain) return (chunk) => readPlainText(answer.text, chunk)
+  const scan = createScanState(answer)
+  return (chunk) => writeJson(scan, chunk, 0, chunk.length)
 }

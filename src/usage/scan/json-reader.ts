@@ -1,5 +1,5 @@
 import type { JsonNames } from './json-names.ts'
-import type { TextCount } from './text-count.ts'
+import type { TextTally } from './text-tally.ts'
 
 /** What is wanted of a member's value. */
 export const WANT = {
@@ -18,16 +18,19 @@ export const WANT = {
 
 export type Want = (typeof WANT)[keyof typeof WANT]
 
-/** What of JSON is told, and to whom. */
+/**
+ * What of JSON is told, and to whom. A reader is handed itself, last: what it knows can stand in it, and its functions
+ * be the same for all of its kind.
+ */
 export interface JsonReader {
   readonly names: JsonNames
   /** What is wanted of members of other names; absent, they are passed over. */
   readonly others?: Want
-  readonly text: TextCount
+  readonly text: TextTally
   /** A member begins: in an object at this depth, 1 for the outermost, that is the value of `parent`. */
-  onName(name: string, depth: number, parent: string): Want
-  onValue(name: string, json: string): void
-  onElement(): void
+  onName(name: string, depth: number, parent: string, reader: this): Want
+  onValue(name: string, json: string, reader: this): void
+  onElement(reader: this): void
   /** The outermost object or list has ended. */
-  onEnd(): void
+  onEnd(reader: this): void
 }

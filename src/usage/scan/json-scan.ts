@@ -1,6 +1,9 @@
 import { MAX_NAME_BYTES } from './json-names.ts'
 import { type JsonReader, WANT } from './json-reader.ts'
-import { createStringSkip } from './string-skip.ts'
+import { endValue, keepValue, startValue } from './kept-value.ts'
+import { createScanState, MAX_DEPTH, NO_BYTES, type ScanState } from './scan-state.ts'
+import { beginSkip, skipString } from './string-skip.ts'
+import { beginJsonText, readText } from './text-tally.ts'
 
 /** Reads JSON in any pieces, in bounded memory. It judges nothing: what is no JSON is read as something. */
 export interface JsonScan {
@@ -8,11 +11,6 @@ export interface JsonScan {
   /** Begins anew, whatever has not ended. */
   reset(): void
 }
-
-/** Below this depth nothing is told. Arrays of up to 64 bytes are in V8's own heap, and made in a fifth of the time. */
-const MAX_DEPTH = 63
-/** Longer values are not told. */
-const MAX_VALUE_BYTES = 8 * 1024
 
 /** Strings that are longer are skipped by a call out of JavaScript. */
 const SHORT_STRING_BYTES = 160
@@ -38,203 +36,202 @@ BYTE_CLASS[0x5b] = OPEN_ARRAY
 BYTE_CLASS[0x3a] = COLON
 BYTE_CLASS[0x2c] = COMMA
 
-const NO_BYTES = Buffer.alloc(0)
-
+/** Where the next byte stands; a scan begins outside of strings. */
 const OUTSIDE = 0
 const IN_NAME = 1
 const IN_TEXT = 2
 const IN_OTHER = 3
 
+/** Of a level, beside what is wanted of its elements. */
+const IS_LIST = 8
+
 export function createJsonScan(reader: JsonReader): JsonScan {
-  const { names, text, others = WANT.NOTHING } = reader
-  /** By depth: whether it is a list, what is wanted of its elements, and whose value it is. */
-  const lists = new Uint8Array(MAX_DEPTH + 1)
-  const wants = new Uint8Array(MAX_DEPTH + 1)
-  const parents: string[] = []
-  const skip = createStringSkip()
-  /** The beginning of a name that a piece has cut. */
-  let cutName: Buffer = NO_BYTES
-  let place = OUTSIDE
-  let depth = 0
-  let want: number = WANT.NOTHING
-  let name = ''
-  let isNameNext = false
-  let isInScalar = false
-  /** What former pieces held of the value that is wanted; undefined while none is passing. */
-  let kept: Buffer | undefined
-  let keptDepth = 0
-  let keptFrom = 0
-
-  function keep(bytes: Buffer): void {
-    if (kept === undefined) return
-    const isShort = kept.length + bytes.length <= MAX_VALUE_BYTES
-    // Into its own memory: the chunk is a view of the socket's read buffer, which would be kept alive whole.
-    kept = isShort ? Buffer.concat([kept, bytes]) : undefined
-  }
-
-  function startValue(at: number): void {
-    kept = NO_BYTES
-    keptDepth = depth
-    keptFrom = at
-  }
-
-  function endValue(chunk: Buffer, end: number): void {
-    if (kept === undefined || depth !== keptDepth) return
-    // Nearly every value lies in one chunk, and needs no copy.
-    const isHere = kept.length === 0 && end - keptFrom <= MAX_VALUE_BYTES
-    if (!isHere) keep(chunk.subarray(keptFrom, end))
-    const json = isHere ? chunk.toString('utf8', keptFrom, end) : kept?.toString('utf8')
-    kept = undefined
-    if (json !== undefined) reader.onValue(name, json)
-  }
-
-  function endScalar(chunk: Buffer, at: number): void {
-    if (!isInScalar) return
-    isInScalar = false
-    endValue(chunk, at)
-  }
-
-  function startScalar(at: number): void {
-    isInScalar = true
-    if (want === WANT.TEXT && lists[depth] === 1) text.addTokens(1)
-    if (want === WANT.VALUE && kept === undefined) startValue(at)
-  }
-
-  function open(isList: boolean, at: number): void {
-    const isWanted = want === WANT.VALUE || (want === WANT.OBJECT && !isList)
-    if (isWanted && kept === undefined) startValue(at)
-    if (!isList && wants[depth] === WANT.ELEMENTS) reader.onElement()
-    const isAllText = want === WANT.ALL_TEXT || wants[depth] === WANT.ALL_TEXT
-    depth++
-    if (depth > MAX_DEPTH) return passOver()
-    const isPassedOn = isAllText || (isList && want === WANT.TEXT)
-    if (isAllText) want = WANT.ALL_TEXT
-    lists[depth] = isList ? 1 : 0
-    wants[depth] = isPassedOn || (isList && want === WANT.ELEMENTS) ? want : WANT.NOTHING
-    parents[depth] = name
-    if (kept === undefined) name = ''
-    if (!isPassedOn) want = WANT.NOTHING
-    isNameNext = !isList
-  }
-
-  function close(chunk: Buffer, at: number): void {
-    endScalar(chunk, at)
-    if (depth === 0) return
-    depth--
-    endValue(chunk, at + 1)
-    passOver()
-    if (depth === 0) reader.onEnd()
-  }
-
-  function passOver(): void {
-    isNameNext = false
-    want = WANT.NOTHING
-  }
-
-  function separate(chunk: Buffer, at: number): void {
-    endScalar(chunk, at)
-    if (depth > MAX_DEPTH) return
-    const inherited = wants[depth] ?? WANT.NOTHING
-    isNameNext = lists[depth] === 0
-    want = isNameNext || inherited === WANT.ELEMENTS ? WANT.NOTHING : inherited
-  }
-
-  const isTextNext = (): boolean =>
-    kept === undefined &&
-    (want === WANT.TEXT || want === WANT.ALL_TEXT || wants[depth] === WANT.ALL_TEXT)
-
-  /** Reads a string from its opening quote; returns the index behind it, or behind what of it is here. */
-  function readString(chunk: Buffer, at: number, to: number): number {
-    if (want === WANT.VALUE && kept === undefined) startValue(at)
-    const isName = isNameNext && kept === undefined
-    const end = findPlainEnd(chunk, at + 1, to)
-    if (end === -1) {
-      skip.begin()
-      cutName = NO_BYTES
-      place = isName ? IN_NAME : IN_OTHER
-      return goOn(chunk, at + 1, to)
-    }
-    if (isName) endName(names.find(chunk, at + 1, end, false))
-    else endValue(chunk, end + 1)
-    return end + 1
-  }
-
-  /** Reads on in a string that has begun. */
-  function goOn(chunk: Buffer, from: number, to: number): number {
-    const isText = place === IN_TEXT
-    const end = isText ? text.readJson(chunk, from, to) : skip.read(chunk, from, to)
-    if (place === IN_NAME) keepName(chunk.subarray(from, end === -1 ? to : end - 1))
-    if (end === -1) return to
-    if (place === IN_NAME) endName(names.find(cutName, 0, cutName.length, skip.hasEscapes()))
-    else if (!isText) endValue(chunk, end)
-    place = OUTSIDE
-    return end
-  }
-
-  function keepName(bytes: Buffer): void {
-    if (cutName.length <= MAX_NAME_BYTES) cutName = Buffer.concat([cutName, bytes])
-  }
-
-  function endName(found: string): void {
-    name = found
-    if (depth === 0) want = WANT.NOTHING
-    else want = found === '' ? others : reader.onName(found, depth, parents[depth] ?? '')
-  }
-
-  function readOutside(chunk: Buffer, from: number, to: number): number {
-    for (let at = from; at < to; at++) {
-      switch (BYTE_CLASS[chunk[at] ?? 0]) {
-        case SPACE:
-          endScalar(chunk, at)
-          break
-        case SCALAR:
-          if (!isInScalar) startScalar(at)
-          while (at + 1 < to && BYTE_CLASS[chunk[at + 1] ?? 0] === SCALAR) at++
-          break
-        case STRING:
-          if (isTextNext()) {
-            text.beginJson()
-            place = IN_TEXT
-            return at + 1
-          }
-          at = readString(chunk, at, to) - 1
-          break
-        case OPEN_OBJECT:
-          open(false, at)
-          break
-        case OPEN_ARRAY:
-          open(true, at)
-          break
-        case CLOSE:
-          close(chunk, at)
-          break
-        case COLON:
-          isNameNext = false
-          break
-        default:
-          separate(chunk, at)
-      }
-    }
-    return to
-  }
-
+  const scan = createScanState(reader)
   return {
-    write(chunk, from, to) {
-      keptFrom = from
-      let at = from
-      while (at < to) {
-        at = place === OUTSIDE ? readOutside(chunk, at, to) : goOn(chunk, at, to)
-      }
-      if (kept !== undefined) keep(chunk.subarray(keptFrom, to))
-    },
-    reset() {
-      place = OUTSIDE
-      depth = 0
-      isInScalar = false
-      kept = undefined
-      passOver()
-    },
+    write: (chunk, from, to) => writeJson(scan, chunk, from, to),
+    reset: () => resetJson(scan),
   }
+}
+
+/** Reads the next bytes. */
+export function writeJson(scan: ScanState, chunk: Buffer, from: number, to: number): void {
+  scan.keptFrom = from
+  let at = from
+  while (at < to) {
+    at = scan.place === OUTSIDE ? readOutside(scan, chunk, at, to) : goOn(scan, chunk, at, to)
+  }
+  if (scan.kept !== undefined) keepValue(scan, chunk.subarray(scan.keptFrom, to))
+}
+
+/** Begins anew, whatever has not ended. */
+export function resetJson(scan: ScanState): void {
+  scan.place = OUTSIDE
+  scan.depth = 0
+  scan.isInScalar = false
+  scan.kept = undefined
+  passOver(scan)
+}
+
+function readOutside(scan: ScanState, chunk: Buffer, from: number, to: number): number {
+  for (let at = from; at < to; at++) {
+    switch (BYTE_CLASS[chunk[at] ?? 0]) {
+      case SPACE:
+        endScalar(scan, chunk, at)
+        break
+      case SCALAR:
+        if (!scan.isInScalar) startScalar(scan, at)
+        while (at + 1 < to && BYTE_CLASS[chunk[at + 1] ?? 0] === SCALAR) at++
+        break
+      case STRING:
+        if (isTextNext(scan)) {
+          scan.texts++
+          beginJsonText(scan.text)
+          scan.place = IN_TEXT
+          return at + 1
+        }
+        at = readString(scan, chunk, at, to) - 1
+        break
+      case OPEN_OBJECT:
+        open(scan, false, at)
+        break
+      case OPEN_ARRAY:
+        open(scan, true, at)
+        break
+      case CLOSE:
+        close(scan, chunk, at)
+        break
+      case COLON:
+        scan.isNameNext = false
+        break
+      default:
+        separate(scan, chunk, at)
+    }
+  }
+  return to
+}
+
+function isList({ levels, depth }: ScanState): boolean {
+  return ((levels[depth] ?? 0) & IS_LIST) !== 0
+}
+
+/** What is wanted of the elements that stand here. */
+function wantedOfElements({ levels, depth }: ScanState): number {
+  return (levels[depth] ?? 0) & ~IS_LIST
+}
+
+function isTextNext(scan: ScanState): boolean {
+  if (scan.kept !== undefined) return false
+  const { want } = scan
+  return want === WANT.TEXT || want === WANT.ALL_TEXT || wantedOfElements(scan) === WANT.ALL_TEXT
+}
+
+function startScalar(scan: ScanState, at: number): void {
+  scan.isInScalar = true
+  if (scan.want === WANT.TEXT && isList(scan)) scan.text.tokenCount++
+  if (scan.want === WANT.VALUE && scan.kept === undefined) startValue(scan, at)
+}
+
+function endScalar(scan: ScanState, chunk: Buffer, at: number): void {
+  if (!scan.isInScalar) return
+  scan.isInScalar = false
+  endValue(scan, chunk, at)
+}
+
+function open(scan: ScanState, opensList: boolean, at: number): void {
+  const { want } = scan
+  const isWanted = want === WANT.VALUE || (want === WANT.OBJECT && !opensList)
+  if (isWanted && scan.kept === undefined) startValue(scan, at)
+  const inherited = wantedOfElements(scan)
+  if (!opensList && inherited === WANT.ELEMENTS) {
+    scan.hasTold = true
+    scan.reader.onElement(scan.reader)
+  }
+  scan.depth++
+  if (scan.depth > MAX_DEPTH) return passOver(scan)
+  const isAllText = want === WANT.ALL_TEXT || inherited === WANT.ALL_TEXT
+  const passedOn = isAllText ? WANT.ALL_TEXT : opensList && want === WANT.TEXT ? want : WANT.NOTHING
+  const isCounted = opensList && want === WANT.ELEMENTS
+  const ofElements = isCounted && !isAllText ? WANT.ELEMENTS : passedOn
+  scan.levels[scan.depth] = opensList ? ofElements | IS_LIST : ofElements
+  scan.parents[scan.depth] = scan.name
+  if (scan.kept === undefined) scan.name = ''
+  scan.want = passedOn
+  scan.isNameNext = !opensList
+}
+
+function close(scan: ScanState, chunk: Buffer, at: number): void {
+  endScalar(scan, chunk, at)
+  if (scan.depth === 0) return
+  scan.depth--
+  endValue(scan, chunk, at + 1)
+  passOver(scan)
+  if (scan.depth > 0) return
+  scan.ends++
+  scan.reader.onEnd(scan.reader)
+}
+
+function passOver(scan: ScanState): void {
+  scan.isNameNext = false
+  scan.want = WANT.NOTHING
+}
+
+function separate(scan: ScanState, chunk: Buffer, at: number): void {
+  endScalar(scan, chunk, at)
+  if (scan.depth > MAX_DEPTH) return
+  const inherited = wantedOfElements(scan)
+  scan.isNameNext = !isList(scan)
+  scan.want = scan.isNameNext || inherited === WANT.ELEMENTS ? WANT.NOTHING : inherited
+}
+
+/** Reads a string from its opening quote; returns the index behind it, or behind what of it is here. */
+function readString(scan: ScanState, chunk: Buffer, at: number, to: number): number {
+  if (scan.want === WANT.VALUE && scan.kept === undefined) startValue(scan, at)
+  const isName = scan.isNameNext && scan.kept === undefined
+  const end = findPlainEnd(chunk, at + 1, to)
+  if (end === -1) {
+    beginSkip(scan)
+    scan.cutName = NO_BYTES
+    scan.place = isName ? IN_NAME : IN_OTHER
+    return goOn(scan, chunk, at + 1, to)
+  }
+  if (isName) endName(scan, scan.names.find(chunk, at + 1, end, false))
+  else endValue(scan, chunk, end + 1)
+  return end + 1
+}
+
+/** Reads on in a string that has begun. */
+function goOn(scan: ScanState, chunk: Buffer, from: number, to: number): number {
+  if (scan.place === IN_TEXT) return goOnInText(scan, chunk, from, to)
+  const end = skipString(scan, chunk, from, to)
+  if (scan.place === IN_NAME) keepName(scan, chunk.subarray(from, end === -1 ? to : end - 1))
+  if (end === -1) return to
+  const { cutName } = scan
+  if (scan.place === IN_OTHER) endValue(scan, chunk, end)
+  else endName(scan, scan.names.find(cutName, 0, cutName.length, scan.hasEscapes))
+  scan.place = OUTSIDE
+  return end
+}
+
+function goOnInText(scan: ScanState, chunk: Buffer, from: number, to: number): number {
+  const end = readText(scan.text, chunk, from, to)
+  scan.textFrom = from
+  scan.textEnd = end
+  if (end === -1) return to
+  scan.place = OUTSIDE
+  return end
+}
+
+function keepName(scan: ScanState, bytes: Buffer): void {
+  const { cutName } = scan
+  if (cutName.length <= MAX_NAME_BYTES) scan.cutName = Buffer.concat([cutName, bytes])
+}
+
+function endName(scan: ScanState, found: string): void {
+  const { depth, reader } = scan
+  scan.name = found
+  if (depth === 0) scan.want = WANT.NOTHING
+  else if (found === '') scan.want = scan.others
+  else scan.want = reader.onName(found, depth, scan.parents[depth] ?? '', reader)
 }
 
 /** The closing quote of a string that is whole and has no escapes, as nearly every one is; -1 for any other. */

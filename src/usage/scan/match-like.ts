@@ -18,6 +18,20 @@ export function matchLike(
   chunk: Buffer,
   { from, fixed }: { readonly from: number; readonly fixed?: JsonNames },
 ): number {
+  return matchFrom(expected, chunk, from, fixed)
+}
+
+/** The same without names, and without an object to be made for every event. */
+export function matchFreely(expected: Buffer, chunk: Buffer, from: number): number {
+  return matchFrom(expected, chunk, from, undefined)
+}
+
+function matchFrom(
+  expected: Buffer,
+  chunk: Buffer,
+  from: number,
+  fixed: JsonNames | undefined,
+): number {
   let at = from
   let next = 0
   for (;;) {
