@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
 
 /** As `npm start` and the image do. */
-const FLAGS = ['--max-semi-space-size=16']
+const FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge']
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/keystow', import.meta.url))
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
