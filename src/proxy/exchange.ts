@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici'
 import { KeystowError } from '../errors.ts'
 import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
 import { type AnswerTap, typeOf } from './answer-tap.ts'
-import type { RawHeaders } from './connection-tokens.ts'
+import { headerText, type RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
 import { type RequestClock, startRequestClock } from './request-clock.ts'
 import {
@@ -246,6 +246,6 @@ export function startExchange(options: ExchangeOptions): Exchange {
   return running
 }
 
-/** undici's type also knows other dispatchers' headers; an Agent's are a flat list of buffers. */
+/** As texts: they are gone through several times. undici's type also knows other dispatchers' headers; a client's are a flat list of buffers. */
 const toRawHeaders = (raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders =>
-  Array.isArray(raw) ? raw : []
+  Array.isArray(raw) ? raw.map(headerText) : []
