@@ -95,7 +95,8 @@ function refuseOtherOfFamily(path: string, model: string | undefined): void {
 }
 
 function modelsInPath(path: string, pattern = MODEL_IN_PATH): string[] {
-  const name = pattern.exec(path.replaceAll(/;[^/]*/g, ''))?.[1]
+  const plain = path.includes(';') ? path.replaceAll(/;[^/]*/g, '') : path
+  const name = pattern.exec(plain)?.[1]
   return name === undefined ? [] : [decodeURIComponent(name)]
 }
 

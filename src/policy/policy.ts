@@ -4,6 +4,7 @@ import type { CredentialRing } from '../proxy/bound-credential.ts'
 import type { ExchangeClocks } from '../proxy/exchange.ts'
 import { bindFamilies, type Family, type FamilyConfig } from '../proxy/family.ts'
 import { type CorsPolicy, createCorsPolicy } from './cors.ts'
+import { remember } from './remember.ts'
 import { createTargetParser, type ParseTarget } from './request-target.ts'
 
 /** Texts that are known to be no tokens, and how long such a one may be. */
@@ -66,7 +67,7 @@ function createPolicy(config: Config, ring: CredentialRing): Policy {
   return Object.freeze({
     config,
     families,
-    parseTarget: createTargetParser(families),
+    parseTarget: rememberPaths(createTargetParser(families)),
     findTokenClient,
     isToken: rememberMisses(
       (text) => findTokenClient(text) !== undefined || text === config.adminToken?.reveal(),
@@ -79,6 +80,12 @@ function createPolicy(config: Config, ring: CredentialRing): Policy {
     },
     bodyLimitBytes: config.bodyLimitMb * BYTES_PER_MIB,
   })
+}
+
+/** Queries are not kept: they differ, and may hold anything. */
+function rememberPaths(parse: ParseTarget): ParseTarget {
+  const parsePath = remember(parse)
+  return (rawUrl) => (rawUrl.includes('?') ? parse(rawUrl) : parsePath(rawUrl))
 }
 
 /** Whether a text is a token takes a hash, and each line of the log asks it of the same few paths and models. */

@@ -188,39 +188,36 @@ export function startExchange(options: ExchangeOptions): Exchange {
   }
 
   function dispatch(outbound: OutboundRequest, isStale: () => boolean): void {
-    options.dispatcher.dispatch(
-      { ...outbound },
-      {
-        onRequestStart(started) {
-          // It waited for a connection while its client left.
-          if (isStale()) return started.abort(CLIENT_LEFT)
-          controller = started
-          clock?.started()
-          options.tap.sent()
-        },
-        onResponseStart({ rawHeaders }, status) {
-          // 102 and 103 announce an answer; they are not one.
-          if (isStale() || status < 200) return
-          clock?.stop()
-          begin(status, toRawHeaders(rawHeaders))
-        },
-        onResponseData(current, chunk) {
-          if (isStale() || answer === undefined) return
-          if (bytes === 0) options.onFirstByte()
-          bytes += chunk.length
-          if (!answer.write(chunk)) current.pause()
-        },
-        onResponseEnd() {
-          if (!isStale()) answer?.end()
-        },
-        onResponseError(_, error) {
-          if (isStale()) return
-          const next = answer === undefined ? options.onUnanswered(error) : undefined
-          if (next === undefined) fail(toUpstreamError(error))
-          else sendAgain(next)
-        },
+    options.dispatcher.dispatch(outbound, {
+      onRequestStart(started) {
+        // It waited for a connection while its client left.
+        if (isStale()) return started.abort(CLIENT_LEFT)
+        controller = started
+        clock?.started()
+        options.tap.sent()
       },
-    )
+      onResponseStart({ rawHeaders }, status) {
+        // 102 and 103 announce an answer; they are not one.
+        if (isStale() || status < 200) return
+        clock?.stop()
+        begin(status, toRawHeaders(rawHeaders))
+      },
+      onResponseData(current, chunk) {
+        if (isStale() || answer === undefined) return
+        if (bytes === 0) options.onFirstByte()
+        bytes += chunk.length
+        if (!answer.write(chunk)) current.pause()
+      },
+      onResponseEnd() {
+        if (!isStale()) answer?.end()
+      },
+      onResponseError(_, error) {
+        if (isStale()) return
+        const next = answer === undefined ? options.onUnanswered(error) : undefined
+        if (next === undefined) fail(toUpstreamError(error))
+        else sendAgain(next)
+      },
+    })
   }
 
   function sendAgain(next: OutboundRequest): void {
