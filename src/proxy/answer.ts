@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http'
 import { KeystowError } from '../errors.ts'
 import { type AnswerWriter, createOpaqueWriter } from './answer-writer.ts'
 import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts'
-import type { EgressScanner } from './egress-scan.ts'
-import { createEventGate } from './event-gate.ts'
+import type { BodyScan, EgressScanner } from './egress-scan.ts'
+import { createEventGate, type EventGate } from './event-gate.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
-import { startSilenceClock } from './silence-clock.ts'
+import { type SilenceWatcher, startSilenceClock, stopClock, touchClock } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
 import type { StreamFilter } from '../usage/usage-frame.ts'
@@ -65,135 +65,162 @@ interface AnswerOptions {
   onBroken(error: KeystowError): void
 }
 
+interface AnswerState {
+  readonly options: AnswerOptions
+  readonly writer: AnswerWriter
+  readonly scan: BodyScan
+  gate: EventGate | undefined
+  decoder: BodyDecoder | undefined
+  isStopped: boolean
+}
+
 export function startAnswer(options: AnswerOptions): Answer {
-  const { response, isEventStream, clocks, encodings } = options
+  const { response, isEventStream, clocks, mayGoOn } = options
   const writer = createWriter(options)
-  const scan = options.scanner.startBody({ isFixedLength: options.isFixedLength })
-  let isStopped = false
-  const { mayGoOn } = options
-  const gate = mayGoOn && createEventGate({ pass, mayGoOn: () => writer.isFinished() || mayGoOn() })
+  const answer: AnswerState = {
+    options,
+    writer,
+    scan: options.scanner.startBody({ isFixedLength: options.isFixedLength }),
+    gate: undefined,
+    decoder: undefined,
+    isStopped: false,
+  }
+  if (mayGoOn !== undefined) {
+    answer.gate = createEventGate({
+      pass: (bytes) => pass(answer, bytes),
+      mayGoOn: () => writer.isFinished() || mayGoOn(),
+    })
+  }
+  if (options.encodings.length > 0) answer.decoder = createDecoder(answer)
   const silence = startSilenceClock({
+    owner: answer,
+    watcher: SILENCE,
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
     idleMs: clocks.idleMs,
-    isPaused: () => response.writableNeedDrain || gate?.isHeld() === true,
-    isHolding: () => writer.isHolding(),
-    onBeat: () => attempt(() => response.headersSent && writer.beat()),
-    onIdle: () => options.onBroken(new KeystowError('upstreamTimeout')),
   })
 
-  /** For what a timer or a decoder calls: what nobody catches there would be the process's end, not this answer's. */
-  function attempt(run: () => unknown): void {
-    try {
-      run()
-    } catch (cause) {
-      options.onBroken(toUpstreamError(cause))
-    }
-  }
-
-  function deliver(chunk: Buffer): boolean {
-    const bytes = scan.write(chunk)
-    return gate === undefined ? pass(bytes) : gate.write(bytes)
-  }
-
-  function pass(bytes: Buffer): boolean {
-    if (bytes.length === 0) return true
-    options.tap(bytes)
-    const passing = options.filter === undefined ? bytes : options.filter.write(bytes)
-    return passing.length === 0 || writer.write(passing)
-  }
-
-  function end(): void {
-    const last = scan.end()
-    if (gate === undefined) {
-      pass(last)
-      finish()
-    } else {
-      gate.write(last)
-      gate.end(finish)
-    }
-  }
-
-  function finish(): void {
-    const held = options.filter?.end()
-    if (held !== undefined && held.length > 0) writer.write(held)
-    options.onEnd(writer.end())
-  }
-
-  function start(): void {
-    if (!response.headersSent) options.onStart()
-  }
-
-  const decoder: BodyDecoder | undefined =
-    encodings.length === 0
-      ? undefined
-      : createBodyDecoder(encodings, {
-          onData(chunk) {
-            let isOpen = true
-            attempt(() => {
-              start()
-              isOpen = deliver(chunk)
-            })
-            return isOpen
-          },
-          onEnd() {
-            attempt(() => {
-              start()
-              end()
-            })
-          },
-          onDrain: options.onReady,
-          onError: (cause) => options.onBroken(new KeystowError('upstreamUnavailable', { cause })),
-        })
-
-  function goOn(): void {
-    if (decoder === undefined) options.onReady()
-    else decoder.resume()
-  }
-
   // A body that cannot be decoded is found out before the head is sent.
-  if (options.isBodiless) start()
-  else if (decoder === undefined) {
-    afterTurn({ isNeeded: () => !isStopped && !response.headersSent, run: () => attempt(start) })
-  }
+  if (options.isBodiless) start(answer)
+  else if (answer.decoder === undefined) startAfterTurn(answer)
 
   return {
     write(chunk) {
-      silence.touch()
-      if (decoder !== undefined) return decoder.write(chunk)
-      start()
-      return deliver(chunk)
+      touchClock(silence)
+      if (answer.decoder !== undefined) return answer.decoder.write(chunk)
+      start(answer)
+      return deliver(answer, chunk)
     },
     end() {
-      if (decoder !== undefined) return decoder.end()
-      start()
-      end()
+      if (answer.decoder !== undefined) return answer.decoder.end()
+      start(answer)
+      end(answer)
     },
     drained() {
-      silence.touch()
-      if (gate?.isHeld() !== true) goOn()
+      touchClock(silence)
+      if (answer.gate?.isHeld() !== true) goOn(answer)
     },
     resume() {
-      silence.touch()
-      attempt(() => gate?.resume())
-      if (gate?.isHeld() !== true && !response.writableNeedDrain) goOn()
+      touchClock(silence)
+      attempt(answer, () => answer.gate?.resume())
+      if (answer.gate?.isHeld() !== true && !response.writableNeedDrain) goOn(answer)
     },
     fail: (error) => writer.fail(error),
     stop() {
-      isStopped = true
-      silence.stop()
-      decoder?.stop()
+      answer.isStopped = true
+      stopClock(silence)
+      answer.decoder?.stop()
     },
-    leaks: () => scan.hits(),
+    leaks: () => answer.scan.hits(),
   }
+}
+
+const SILENCE: SilenceWatcher<AnswerState> = {
+  isPaused: ({ options, gate }) => options.response.writableNeedDrain || gate?.isHeld() === true,
+  isHolding: ({ writer }) => writer.isHolding(),
+  onBeat(answer) {
+    attempt(answer, () => answer.options.response.headersSent && answer.writer.beat())
+  },
+  onIdle: ({ options }) => options.onBroken(new KeystowError('upstreamTimeout')),
+}
+
+/** For what a timer or a decoder calls: what nobody catches there would be the process's end, not this answer's. */
+function attempt({ options }: AnswerState, run: () => unknown): void {
+  try {
+    run()
+  } catch (cause) {
+    options.onBroken(toUpstreamError(cause))
+  }
+}
+
+function deliver(answer: AnswerState, chunk: Buffer): boolean {
+  const bytes = answer.scan.write(chunk)
+  return answer.gate === undefined ? pass(answer, bytes) : answer.gate.write(bytes)
+}
+
+function pass({ options, writer }: AnswerState, bytes: Buffer): boolean {
+  if (bytes.length === 0) return true
+  options.tap(bytes)
+  const passing = options.filter === undefined ? bytes : options.filter.write(bytes)
+  return passing.length === 0 || writer.write(passing)
+}
+
+function end(answer: AnswerState): void {
+  const last = answer.scan.end()
+  if (answer.gate === undefined) {
+    pass(answer, last)
+    finish(answer)
+  } else {
+    answer.gate.write(last)
+    answer.gate.end(() => finish(answer))
+  }
+}
+
+function finish({ options, writer }: AnswerState): void {
+  const held = options.filter?.end()
+  if (held !== undefined && held.length > 0) writer.write(held)
+  options.onEnd(writer.end())
+}
+
+function start({ options }: AnswerState): void {
+  if (!options.response.headersSent) options.onStart()
+}
+
+function goOn({ options, decoder }: AnswerState): void {
+  if (decoder === undefined) options.onReady()
+  else decoder.resume()
+}
+
+function createDecoder(answer: AnswerState): BodyDecoder {
+  const { options } = answer
+  return createBodyDecoder(options.encodings, {
+    onData(chunk) {
+      let isOpen = true
+      attempt(answer, () => {
+        start(answer)
+        isOpen = deliver(answer, chunk)
+      })
+      return isOpen
+    },
+    onEnd() {
+      attempt(answer, () => {
+        start(answer)
+        end(answer)
+      })
+    },
+    onDrain: options.onReady,
+    onError: (cause) => options.onBroken(new KeystowError('upstreamUnavailable', { cause })),
+  })
 }
 
 /**
  * Behind what came with the head, and behind the end of a connection whose bytes were none: sockets close at the end of
  * a turn of the loop, later than `setImmediate`.
  */
-function afterTurn({ isNeeded, run }: { isNeeded: () => boolean; run: () => void }): void {
+function startAfterTurn(answer: AnswerState): void {
+  const isNeeded = (): boolean => !answer.isStopped && !answer.options.response.headersSent
   queueMicrotask(() => {
-    if (isNeeded()) setImmediate(() => setImmediate(() => isNeeded() && run()))
+    if (!isNeeded()) return
+    setImmediate(() => setImmediate(() => isNeeded() && attempt(answer, () => start(answer))))
   })
 }
 
