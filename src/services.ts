@@ -12,6 +12,7 @@ import { shareOf } from './workers/share.ts'
 import { type BodyMemory, createBodyMemory } from './proxy/body-memory.ts'
 import { createCredentialRing } from './proxy/bound-credential.ts'
 import { createEgressScanner, type EgressScanner } from './proxy/egress-scan.ts'
+import { type BulkTurns, createBulkTurns } from './proxy/bulk-turns.ts'
 import { createUpstreamClient, type UpstreamClient } from './proxy/upstream-client.ts'
 import { createUpstreamPlaces, type UpstreamPlaces } from './proxy/upstream-places.ts'
 import type { LedgerStore } from './stores/ledger-store.ts'
@@ -28,6 +29,7 @@ export interface Services {
   readonly logger: Logger
   readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
+  readonly bulk: BulkTurns
   readonly bodyMemory: BodyMemory
   readonly policy: LivePolicy
   readonly limitStore: LimitStore
@@ -90,6 +92,7 @@ export function createServices(config: Config, surroundings: Surroundings = {}):
     dispatcher,
     bodyMemory: createBodyMemory(bodyMemoryBytes(config)),
     places: createUpstreamPlaces(upstreamConnections),
+    bulk: createBulkTurns(),
     policy,
     scanner,
     drain: createDrain(),

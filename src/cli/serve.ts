@@ -12,6 +12,7 @@ import type { Running } from '../running.ts'
 import { serveAlone } from '../serve-alone.ts'
 import { serveWithThreads } from '../serve-with-threads.ts'
 import { LedgerFolderError } from '../stores/sqlite-ledger/folder.ts'
+import { lowerHelpers } from '../thread-priority.ts'
 
 const USAGE = `npm start -- [options]
 
@@ -46,6 +47,7 @@ function failConfig(problems: readonly string[]): never {
 }
 
 async function run(): Promise<void> {
+  lowerHelpers()
   const serve = config.workers === 1 ? serveAlone : serveWithThreads
   let isStopping = false
   let running: Running

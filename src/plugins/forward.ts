@@ -17,7 +17,7 @@ import { createSettling } from './settling.ts'
 
 interface ForwardOptions extends Pick<
   ExchangeParts,
-  'dispatcher' | 'places' | 'drain' | 'scanner' | 'metrics'
+  'dispatcher' | 'places' | 'bulk' | 'drain' | 'scanner' | 'metrics'
 > {
   readonly bodyMemory: BodyMemory
   readonly ledger: ServingLedger

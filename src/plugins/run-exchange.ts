@@ -13,6 +13,7 @@ import {
 } from '../proxy/exchange.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
+import type { BulkTurns } from '../proxy/bulk-turns.ts'
 import type { UpstreamClient } from '../proxy/upstream-client.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
@@ -25,6 +26,7 @@ import type { Settle } from './settling.ts'
 export interface ExchangeParts {
   readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
+  readonly bulk: BulkTurns
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
@@ -46,7 +48,7 @@ export function runExchange(
   reply: FastifyReply,
   parts: ExchangeParts,
 ): Promise<void> {
-  const { dispatcher, places, drain, scanner, turns, buildOutbound, settle, link } = parts
+  const { dispatcher, places, bulk, drain, scanner, turns, buildOutbound, settle, link } = parts
   const { record } = request
   return new Promise((resolve, reject) => {
     let untrack = (): void => {}
@@ -63,6 +65,7 @@ export function runExchange(
       ...createObservers(request, parts),
       dispatcher,
       places,
+      bulk,
       scanner,
       clocks: record.policy.clocks,
       tap: createTap(parts),

@@ -1,8 +1,14 @@
+import type { Dispatcher } from 'undici'
+
 /** Raw headers as Node (strings) or undici (buffers) hand them over: name, value, name, value. */
 export type RawHeaders = readonly (Buffer | string)[]
 
 export const headerText = (raw: Buffer | string | undefined): string =>
   typeof raw === 'string' ? raw : (raw?.toString('latin1') ?? '')
+
+/** Of raw headers that are gone through several times. undici's type also knows other forms than a client's flat list. */
+export const toTexts = (raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders =>
+  Array.isArray(raw) ? raw.map(headerText) : []
 
 /** The one transfer coding whose end every parser finds; twice, or beside another, it hides where the body ends. */
 export const CHUNKED = /^[ \t]*chunked[ \t]*$/i

@@ -6,8 +6,10 @@ import type { Dispatcher } from 'undici'
 import { KeystowError } from '../errors.ts'
 import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
 import { type AnswerTap, typeOf } from './answer-tap.ts'
-import { headerText, type RawHeaders } from './connection-tokens.ts'
+import type { BulkTurns } from './bulk-turns.ts'
+import { type RawHeaders, toTexts } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
+import { createFlow } from './flow.ts'
 import { type RequestClock, startRequestClock } from './request-clock.ts'
 import {
   readUpstreamHead,
@@ -44,6 +46,7 @@ export type ExchangeEnding = 'completed' | 'aborted' | 'cancelled'
 export interface ExchangeOptions {
   readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
+  readonly bulk: BulkTurns
   readonly request: OutboundRequest
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
@@ -95,6 +98,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
   /** The attempt that counts: nothing of an earlier one reaches the client. */
   let attempt = 0
   let leavePlace = (): void => {}
+  const flow = createFlow(options.bulk, () => (isOver ? undefined : controller))
 
   function finish(): boolean {
     if (isOver) return false
@@ -168,7 +172,7 @@ export function startExchange(options: ExchangeOptions): Exchange {
         // Behind this read of the socket: a body that came with the head goes out in one write with it.
         queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())
       },
-      onReady: () => controller?.resume(),
+      onReady: flow.ready,
       onEnd: complete,
       onBroken: fail,
     })
@@ -200,13 +204,13 @@ export function startExchange(options: ExchangeOptions): Exchange {
         // 102 and 103 announce an answer; they are not one.
         if (isStale() || status < 200) return
         clock?.stop()
-        begin(status, toRawHeaders(rawHeaders))
+        begin(status, toTexts(rawHeaders))
       },
-      onResponseData(current, chunk) {
+      onResponseData(_, chunk) {
         if (isStale() || answer === undefined) return
         if (bytes === 0) options.onFirstByte()
         bytes += chunk.length
-        if (!answer.write(chunk)) current.pause()
+        flow.pass(chunk.length, answer.write(chunk))
       },
       onResponseEnd() {
         if (!isStale()) answer?.end()
@@ -242,7 +246,3 @@ export function startExchange(options: ExchangeOptions): Exchange {
   send(request)
   return running
 }
-
-/** As texts: they are gone through several times. undici's type also knows other dispatchers' headers; a client's are a flat list of buffers. */
-const toRawHeaders = (raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders =>
-  Array.isArray(raw) ? raw.map(headerText) : []

@@ -15,7 +15,7 @@ const readText = (name: string): string =>
 // Node reads what it has compiled only with the flags that it was compiled with.
 describe('the flags that npm start gives to Node', () => {
   it('are those of decision 018', () => {
-    const told = /`(--[^`]+)`/.exec(readText('docs/decisions/018-young-generation.md'))?.[1]
+    const told = /`(--[^`]+)`/.exec(readText('docs/decisions/018-pauses.md'))?.[1]
     expect(told?.split(' ')).toEqual(FLAGS)
   })
 

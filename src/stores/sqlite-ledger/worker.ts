@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 
 import { createCalendar } from '../../usage/calendar.ts'
+import { lowerThisThread } from '../../thread-priority.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerNotice } from '../ledger-store.ts'
 import { isDamage, openDatabase, replaceDatabase } from './database.ts'
@@ -27,6 +28,7 @@ interface Ledger {
   readonly prune: () => boolean
 }
 
+lowerThisThread()
 const setup: WorkerSetup = workerData
 const { folder } = setup
 const calendar = createCalendar(setup.timeZone)

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+
+import { createBulkTurns } from '../../src/proxy/bulk-turns.ts'
+import { createFlow } from '../../src/proxy/flow.ts'
+
+const PIECE = 16 * 1024
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Streams that always have more; the log tells which of them passed a piece, in their order. */
+function startFloods(count: number): number[] {
+  const turns = createBulkTurns()
+  const log: number[] = []
+  const floods = Array.from({ length: count }, (_, index) => {
+    let isPaused = false
+    const flow = createFlow(turns, () => ({ pause: () => (isPaused = true), resume: send }))
+    function send(): void {
+      isPaused = false
+      for (let piece = 0; piece < 10_000; piece++) {
+        log.push(index)
+        flow.pass(PIECE, true)
+        if (isPaused) return
+      }
+    }
+    return send
+  })
+  for (const send of floods) send()
+  return log
+}
+
+describe('streams that send as fast as they are read', () => {
+  it('stop after a while in each turn of the event loop', async () => {
+    const log = startFloods(20)
+    for (let turn = 0; turn < 20; turn++) {
+      const before = log.length
+      await nextTurn()
+      expect(log.length - before).toBeGreaterThan(0)
+      expect(log.length - before).toBeLessThan(20)
+    }
+  })
+
+  it('all come to their turn', async () => {
+    const log = startFloods(20)
+    for (let turn = 0; turn < 100; turn++) await nextTurn()
+    const pieces = Array.from(
+      { length: 20 },
+      (_, index) => log.filter((one) => one === index).length,
+    )
+    expect(Math.min(...pieces)).toBeGreaterThan(10)
+  })
+
+  it('need not wait for longer than a turn when they are alone', async () => {
+    const log = startFloods(1)
+    for (let turn = 0; turn < 20; turn++) {
+      const before = log.length
+      await nextTurn()
+      expect(log.length).toBeGreaterThan(before)
+    }
+  })
+})
+
+function startFlow() {
+  const turns = createBulkTurns()
+  const calls: string[] = []
+  const source = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
+  const flow = createFlow(turns, () => source)
+  // Others have used up what there is.
+  turns.take(10_000_000)
+  return { flow, calls }
+}
+
+describe('a flow', () => {
+  it('goes on when its client has room before its turn comes', async () => {
+    const { flow, calls } = startFlow()
+    flow.pass(PIECE, false)
+    flow.ready()
+    expect(calls).not.toContain('resume')
+    await nextTurn()
+    expect(calls.filter((call) => call === 'resume')).toHaveLength(1)
+  })
+
+  it('goes on when its turn comes before its client has room', async () => {
+    const { flow, calls } = startFlow()
+    flow.pass(PIECE, false)
+    await nextTurn()
+    await nextTurn()
+    expect(calls).not.toContain('resume')
+    flow.ready()
+    expect(calls.filter((call) => call === 'resume')).toHaveLength(1)
+  })
+
+  it('waits for its client alone while it is small', () => {
+    const { flow, calls } = startFlow()
+    flow.pass(300, true)
+    expect(calls).toEqual([])
+    flow.pass(300, false)
+    expect(calls).toEqual(['pause'])
+    flow.ready()
+    expect(calls).toEqual(['pause', 'resume'])
+  })
+})
