@@ -56,25 +56,39 @@ export function createByteCollector(options: CollectorOptions): ByteCollector {
 }
 
 function reserve(collected: Collected, needed: number): void {
-  const { options, bytes, length, isOwn } = collected
+  const { options, bytes, isOwn } = collected
   if (isOwn && needed <= bytes.length) return
-  if (needed > MAX_COPIED_BYTES && needed <= options.mostBytes)
-    return growInPlace(collected, needed)
-  const capacity = Math.max(needed, length * 2, MIN_CAPACITY_BYTES)
-  options.onGrow(capacity)
+  const isLarge = needed > MAX_COPIED_BYTES && needed <= options.mostBytes
+  if (!isLarge || !growInPlace(collected, needed)) growElsewhere(collected, needed)
+}
+
+function growElsewhere(collected: Collected, needed: number): void {
+  const capacity = Math.max(needed, collected.length * 2, MIN_CAPACITY_BYTES)
+  collected.options.onGrow(capacity)
   moveTo(collected, Buffer.allocUnsafe(capacity))
 }
 
-function growInPlace(collected: Collected, needed: number): void {
+/** False where no room can be set aside: a process may have only so many addresses (`ulimit -v`). */
+function growInPlace(collected: Collected, needed: number): boolean {
   const { options, length, memory } = collected
   const capacity = Math.min(Math.max(needed, length + STEP_BYTES), options.mostBytes)
   options.onGrow(capacity)
   if (memory === undefined) {
-    collected.memory = new ArrayBuffer(capacity, { maxByteLength: options.mostBytes })
+    collected.memory = setAside(capacity, options.mostBytes)
+    if (collected.memory === undefined) return false
     moveTo(collected, Buffer.from(collected.memory, 0, capacity))
   } else {
     memory.resize(capacity)
     collected.bytes = Buffer.from(memory, 0, capacity)
+  }
+  return true
+}
+
+function setAside(bytes: number, mostBytes: number): ArrayBuffer | undefined {
+  try {
+    return new ArrayBuffer(bytes, { maxByteLength: mostBytes })
+  } catch {
+    return undefined
   }
 }
 

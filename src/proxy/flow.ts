@@ -13,7 +13,7 @@ interface Source {
   resume(): void
 }
 
-/** What passes without a question: an event, or an answer of JSON, never asks. */
+/** What passes without a question: an answer of JSON never asks, and events once in a while. */
 const UNASKED_BYTES = 16 * 1024
 
 /** What passes in a turn. What is left of a read is put back and copied with the next: often, if this is little. */

@@ -43,6 +43,7 @@ export function createUpstreamClient({
 }: UpstreamClientOptions): UpstreamClient {
   const options = connectionOptions(rest)
   const lines = new Map<string, Line>()
+  let isDestroyed = false
 
   function lineOf(origin: string): Line {
     let line = lines.get(origin)
@@ -62,13 +63,18 @@ export function createUpstreamClient({
       line.free.splice(line.free.indexOf(connection), 1)
       drop(line, connection)
     })
+    // Where the certificate is for another name, undici forgets that the request is over, and no drain follows.
+    client.on('connectionError', () => drop(line, connection))
     return connection
   }
 
   /** It has no request any more: the next one, if there is one. */
   function pass(line: Line, connection: Connection): void {
     if (connection.isFree || !line.open.has(connection)) return
-    if (!connection.client.stats.connected) return drop(line, connection)
+    const { connected, size } = connection.client.stats
+    // The drain is of a request before this one.
+    if (size > 0) return
+    if (!connected) return drop(line, connection)
     const next = line.waiting.shift()
     if (next !== undefined) return send(line, connection, next)
     connection.isFree = true
@@ -76,26 +82,34 @@ export function createUpstreamClient({
   }
 
   function drop(line: Line, connection: Connection): void {
-    line.open.delete(connection)
+    if (!line.open.delete(connection)) return
     void connection.client.destroy()
     const next = line.waiting.shift()
-    if (next !== undefined) send(line, connect(line), next)
+    if (next !== undefined) begin(line, next)
   }
 
   function send(line: Line, connection: Connection, { options, handler }: Request): void {
     connection.isFree = false
     const { client } = connection
-    client.dispatch(options, handler)
-    // It was refused, and nothing will be heard of it.
-    if (client.stats.size === 0) pass(line, connection)
+    try {
+      client.dispatch(options, handler)
+    } finally {
+      // It was refused, and nothing will be heard of it.
+      if (client.stats.size === 0) pass(line, connection)
+    }
   }
 
-  async function end({ open, waiting }: Line): Promise<void> {
-    const left = waiting.splice(0)
-    const clients = [...open].map(({ client }) => client)
+  function begin(line: Line, request: Request): void {
+    const connection = connect(line)
+    // Whoever comes too late is told so by one that has ended.
+    if (isDestroyed) void connection.client.destroy()
+    send(line, connection, request)
+  }
+
+  async function end(line: Line): Promise<void> {
+    const clients = [...line.open].map(({ client }) => client)
     await Promise.all(clients.map((client) => client.destroy()))
-    // They are told so by one that has ended.
-    for (const { options, handler } of left) clients[0]?.dispatch(options, handler)
+    for (const request of line.waiting.splice(0)) begin(line, request)
   }
 
   return {
@@ -104,13 +118,13 @@ export function createUpstreamClient({
       const request = { options, handler }
       const free = line.free.pop()
       if (free !== undefined) send(line, free, request)
-      else if (line.open.size < connections) send(line, connect(line), request)
+      else if (isDestroyed || line.open.size < connections) begin(line, request)
       else line.waiting.push(request)
       return true
     },
     async destroy() {
+      isDestroyed = true
       await Promise.all([...lines.values()].map(end))
-      lines.clear()
     },
   }
 }

@@ -1,5 +1,8 @@
+import type { Socket } from 'node:net'
+
 import { buildConnector, type Client } from 'undici'
 
+import { holdEnd } from './hold-end.ts'
 import { skipInformational } from './skip-informational.ts'
 import { tellFailures } from './tell-failures.ts'
 
@@ -19,6 +22,8 @@ export interface ConnectionOptions {
 export function connectionOptions(options: ConnectionOptions): Client.Options {
   const { connectTimeoutMs: timeout, headerLimitBytes } = options
   const connect = buildConnector({ timeout, rejectUnauthorized: true })
+  const prepare = (socket: Socket): Socket =>
+    tellFailures(holdEnd(skipInformational(socket, headerLimitBytes)))
   return {
     pipelining: 1,
     maxHeaderSize: headerLimitBytes,
@@ -28,8 +33,7 @@ export function connectionOptions(options: ConnectionOptions): Client.Options {
     bodyTimeout: 0,
     connect(target, callback) {
       connect(target, (...[error, socket]) => {
-        if (error === null)
-          callback(null, tellFailures(skipInformational(socket, headerLimitBytes)))
+        if (error === null) callback(null, prepare(socket))
         else callback(error, null)
       })
     },

@@ -63,4 +63,12 @@ describe('a byte collector', () => {
     expect(collector.take()).toHaveLength(6_000_000)
     expect(grown.at(-1)).toBeLessThan(6_000_000 + 1_100_000)
   })
+
+  it('copies where no room can be set aside', () => {
+    // More than there are addresses.
+    const collector = createByteCollector({ mostBytes: 2 ** 52, onGrow() {} })
+    const piece = Buffer.from('x'.repeat(100_000))
+    for (let i = 0; i < 30; i++) collector.add(piece)
+    expect(collector.take().toString()).toBe('x'.repeat(3_000_000))
+  })
 })

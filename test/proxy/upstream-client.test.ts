@@ -1,7 +1,12 @@
+import { once } from 'node:events'
+import { createServer, getCACertificates, setDefaultCACertificates } from 'node:tls'
+
 import type { Dispatcher } from 'undici'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { createUpstreamClient, type UpstreamClient } from '../../src/proxy/upstream-client.ts'
+import { createCertificate, openssl } from '../helpers/certificate.ts'
+import { portOf } from '../helpers/port.ts'
 import { type RawUpstream, startRawUpstream } from '../helpers/raw-upstream.ts'
 
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
@@ -130,6 +135,27 @@ describe('the connections to an origin', () => {
     for (const { ended } of all) await expect(ended).rejects.toThrow('ECONNREFUSED')
   })
 
+  it.skipIf(openssl === undefined)(
+    'are not used up by a certificate for another name',
+    async () => {
+      const { cert, key } = createCertificate('DNS:other.test')
+      const server = createServer({ cert, key }).on('tlsClientError', () => {})
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const trusted = getCACertificates()
+      setDefaultCACertificates([cert])
+      onTestFinished(() => {
+        setDefaultCACertificates(trusted)
+        server.close()
+      })
+      const client = createClient(1)
+      for (let i = 0; i < 3; i++) {
+        const { ended } = send(client, `https://127.0.0.1:${portOf(server)}`)
+        await expect(ended).rejects.toThrow(/altnames/)
+      }
+    },
+  )
+
   it('end all at once, with whoever waits for one', async () => {
     const upstream = await startOrigin(BEGUN)
     const client = createClient(1)
@@ -140,5 +166,26 @@ describe('the connections to an origin', () => {
     await expect(running.ended).rejects.toThrow(/destroyed/)
     await expect(waiting.ended).rejects.toThrow(/destroyed/)
     await expect.poll(() => countOpen(upstream)).toBe(0)
+  })
+
+  it('are made for nobody after that', async () => {
+    const upstream = await startOrigin(ANSWER)
+    const client = createClient(2)
+    await client.destroy()
+    await expect(send(client, upstream.origin).ended).rejects.toThrow(/destroyed/)
+    await settle()
+    expect(upstream.sockets).toHaveLength(0)
+  })
+
+  it('are made for nobody who asks while they end', async () => {
+    const upstream = await startOrigin(BEGUN)
+    const client = createClient(1)
+    const running = send(client, upstream.origin)
+    await running.begun
+    const again = running.ended.catch(() => send(client, upstream.origin).ended)
+    await client.destroy()
+    await expect(again).rejects.toThrow(/destroyed/)
+    await settle()
+    expect(upstream.sockets).toHaveLength(1)
   })
 })

@@ -1,0 +1,25 @@
+import type { Socket } from 'node:net'
+
+/**
+ * Keeps the end of an upstream's connection from undici for as long as undici has paused: it takes it at once, and in
+ * the middle of an answer that has come whole and has not been looked at to its end (7.30, `onHttpSocketEnd` in
+ * `client-h1.js`): the answer would be told as broken, or, framed by that end, fail an assertion and hang.
+ */
+export function holdEnd(socket: Socket): Socket {
+  const read = socket.read.bind(socket)
+  const unshift = socket.unshift.bind(socket)
+  let isPaused = false
+  return Object.assign(socket, {
+    /** What undici does when it pauses, also where nothing is left to be put back. */
+    unshift(...args: Parameters<typeof unshift>): void {
+      isPaused = true
+      unshift(...args)
+    },
+    /** Node asks for nothing to see whether this was the end; undici asks for what there is, to go on. */
+    read(size?: number): unknown {
+      if (size === 0 && isPaused && socket.readableLength === 0) return null
+      if (size === undefined) isPaused = false
+      return read(size)
+    },
+  })
+}
