@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { createFolder } from '../helpers/folder.ts'
+import { START_FLAGS } from '../helpers/start-flags.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -27,7 +28,7 @@ interface WatchOptions {
 
 /** Starts `src/server.ts` with nothing but this environment; resolves when it listens. */
 export async function startWatched({ env, onOutput }: WatchOptions): Promise<WatchedProcess> {
-  const child = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
+  const child = spawn(process.execPath, [...START_FLAGS, join(ROOT, 'src/server.ts')], {
     // An empty folder: no developer's .env counts, and the ledger is gone afterwards.
     cwd: createFolder(),
     env: { PATH: process.env['PATH'] ?? '', ...env },

@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest'
 import { createFolder } from './folder.ts'
 import { keepOutput } from './kept-output.ts'
 import { createNpmFolder, npmEnvironment } from './npm.ts'
+import { START_FLAGS } from './start-flags.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -35,7 +36,7 @@ interface StartOptions {
 /** Runs a script of the repository as its own process with nothing but the given environment; ends with the test. */
 export function startProcess(options: StartOptions = {}): KeystowProcess {
   const { env = {}, args = [], script = 'src/server.ts' } = options
-  const child = spawn(process.execPath, [join(ROOT, script), ...args], {
+  const child = spawn(process.execPath, [...START_FLAGS, join(ROOT, script), ...args], {
     cwd: options.cwd ?? createFolder(),
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,11 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 import { keystow } from '../../bench/contenders/keystow.ts'
-import packageJson from '../../package.json' with { type: 'json' }
-
-const flagsOf = (command: string): string[] => command.match(/--[a-z][a-z-]*(?:=\d+)?/g) ?? []
-
-const FLAGS = flagsOf(packageJson.scripts.start)
+import { flagsOf, START_FLAGS as FLAGS } from '../helpers/start-flags.ts'
 
 const readText = (name: string): string =>
   readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
