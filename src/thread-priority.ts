@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 
-/** A tenth of what the others get, while they want more than there is. */
-const NICENESS = 10
+/**
+ * Two fifths of what others get while all want more than there is. With less, a server that is started into full load
+ * is compiled for it seconds later.
+ */
+const NICENESS = 4
 
 const THREADS = '/proc/self/task'
 /** As Node names V8's threads, which compile and collect garbage. */

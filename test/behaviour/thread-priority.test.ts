@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 
+const NICENESS = 4
+
 /** Field 19 of proc_pid_stat(5), counted from behind the name, which may hold spaces. */
 const NICENESS_AT = 16
 
@@ -40,14 +42,14 @@ describe('the threads of a server', () => {
     const { main, V8Worker } = readNiceness(pid)
     expect(main).toEqual([0])
     expect(V8Worker?.length).toBeGreaterThan(0)
-    expect(new Set(V8Worker)).toEqual(new Set([10]))
+    expect(new Set(V8Worker)).toEqual(new Set([NICENESS]))
     // The ledger's.
-    await expect.poll(() => readNiceness(pid)['WorkerThread']).toEqual([10])
+    await expect.poll(() => readNiceness(pid)['WorkerThread']).toEqual([NICENESS])
   })
 
   it('let all that serve go first', async () => {
     const pid = await start('2')
     expect(readNiceness(pid)['main']).toEqual([0])
-    await expect.poll(() => readNiceness(pid)['WorkerThread']?.toSorted()).toEqual([0, 0, 10])
+    await expect.poll(() => readNiceness(pid)['WorkerThread']?.toSorted()).toEqual([0, 0, NICENESS])
   })
 })
