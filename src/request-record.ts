@@ -1,4 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 import type { Client } from './clients/client.ts'
+import { presentedTokens } from './clients/presented-token.ts'
 import type { MediaType } from './policy/parameters.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
@@ -40,3 +43,9 @@ export interface RequestRecord {
   /** What went wrong, if anything did. */
   error?: Error
 }
+
+/** What a request presents as tokens, looked for once. */
+export const presentedBy = (
+  record: RequestRecord,
+  headers: IncomingHttpHeaders,
+): readonly string[] => (record.presented ??= presentedTokens(headers))

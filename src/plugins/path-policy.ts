@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import { presentedTokens } from '../clients/presented-token.ts'
 import { isTokenInPath } from '../clients/url-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { checkPath } from '../policy/client-policy.ts'
 import { findClosedPath } from '../policy/closed-paths.ts'
+import { presentedBy } from '../request-record.ts'
 
 /** Refuses paths that are closed for everybody, and those that this client may not use. */
 export default fp(
@@ -13,7 +13,7 @@ export default fp(
     app.addHook('onRequest', (request, _reply, done) => {
       const { client, target, policy } = request.record
       if (client === undefined || target === undefined) return done(new KeystowError('invalidPath'))
-      const presented = (request.record.presented = presentedTokens(request.raw.headers))
+      const presented = presentedBy(request.record, request.raw.headers)
       if (isTokenInPath(target.path, { presented, isToken: policy.isToken })) {
         return done(
           new KeystowError('invalidPath', {

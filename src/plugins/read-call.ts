@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import { presentedTokens } from '../clients/presented-token.ts'
 import { withoutTokens } from '../clients/url-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import { bodyKind } from '../policy/body-kind.ts'
@@ -10,6 +9,7 @@ import { isRead } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
 import type { Client } from '../clients/client.ts'
 import type { Family } from '../proxy/family.ts'
+import { presentedBy } from '../request-record.ts'
 import type { Target } from '../policy/request-target.ts'
 import { askForUsage } from '../usage/ask-for-usage.ts'
 import { createDemandMeter, type Demand } from '../usage/demand.ts'
@@ -91,7 +91,7 @@ export async function readCall(
 /** Most requests have no query to look through. */
 function withoutTokenInQuery({ raw, record }: FastifyRequest, target: Target): Target {
   if (target.search === '') return target
-  const presented = record.presented ?? presentedTokens(raw.headers)
+  const presented = presentedBy(record, raw.headers)
   const search = withoutTokens(target.search, { presented, isToken: record.policy.isToken })
   return { ...target, search }
 }

@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
-import { presentedTokens } from '../clients/presented-token.ts'
 import { createTokenRedactor, type TokenRedactor } from '../clients/redact-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
-import { CLIENT_LEFT_STATUS } from '../request-record.ts'
+import { CLIENT_LEFT_STATUS, presentedBy } from '../request-record.ts'
 import { isBudgetSpent } from '../usage/budget-error.ts'
 
 /** Longer names are no model's. */
@@ -110,6 +109,6 @@ const modelName = (model: string, tokens: TokenRedactor): string =>
 /** Takes out of a line what the request presented as a token, and what is one. */
 export const tokenRedactorOf = ({ raw, record }: FastifyRequest): TokenRedactor =>
   createTokenRedactor({
-    presented: record.presented ?? presentedTokens(raw.headers),
+    presented: presentedBy(record, raw.headers),
     isToken: record.policy.isToken,
   })

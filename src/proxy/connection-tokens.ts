@@ -1,14 +1,11 @@
 import type { Dispatcher } from 'undici'
 
-/** Raw headers as Node (strings) or undici (buffers) hand them over: name, value, name, value. */
-export type RawHeaders = readonly (Buffer | string)[]
+/** Raw headers as Node hands them over: name, value, name, value. */
+export type RawHeaders = readonly string[]
 
-export const headerText = (raw: Buffer | string | undefined): string =>
-  typeof raw === 'string' ? raw : (raw?.toString('latin1') ?? '')
-
-/** Of raw headers that are gone through several times. undici's type also knows other forms than a client's flat list. */
+/** undici has them as buffers; they are gone through several times. Its type also knows other forms than a flat list. */
 export const toTexts = (raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders =>
-  Array.isArray(raw) ? raw.map(headerText) : []
+  Array.isArray(raw) ? raw.map((part) => part.toString('latin1')) : []
 
 /** The one transfer coding whose end every parser finds; twice, or beside another, it hides where the body ends. */
 export const CHUNKED = /^[ \t]*chunked[ \t]*$/i
@@ -17,8 +14,8 @@ export const CHUNKED = /^[ \t]*chunked[ \t]*$/i
 export function connectionTokens(rawHeaders: RawHeaders): ReadonlySet<string> | undefined {
   let tokens: Set<string> | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (headerText(rawHeaders[i]).toLowerCase() !== 'connection') continue
-    for (const token of headerText(rawHeaders[i + 1]).split(',')) {
+    if ((rawHeaders[i] ?? '').toLowerCase() !== 'connection') continue
+    for (const token of (rawHeaders[i + 1] ?? '').split(',')) {
       const name = token.trim().toLowerCase()
       if (name !== '' && name !== 'keep-alive' && name !== 'close') (tokens ??= new Set()).add(name)
     }

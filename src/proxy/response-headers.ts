@@ -1,5 +1,5 @@
 import { parseContentEncoding } from './body-decoder.ts'
-import { connectionTokens, headerText, type RawHeaders } from './connection-tokens.ts'
+import { connectionTokens, type RawHeaders } from './connection-tokens.ts'
 import type { EgressScanner } from './egress-scan.ts'
 
 /** Connection-scoped headers (RFC 9110 section 7.6.1), and the encoding and framing of what is framed anew. */
@@ -113,10 +113,8 @@ export function readUpstreamHead(
   let contentEncoding = ''
   let requestId: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = headerText(rawHeaders[i]).toLowerCase()
-    const value = headerText(rawHeaders[i + 1])
-      .replace(INVALID_VALUE, '')
-      .trim()
+    const name = (rawHeaders[i] ?? '').toLowerCase()
+    const value = (rawHeaders[i + 1] ?? '').replace(INVALID_VALUE, '').trim()
     const isSecondType = name === 'content-type' && contentType !== undefined
     if (name === 'content-type') contentType ??= value
     else if (name === 'content-encoding') contentEncoding += `,${value}`

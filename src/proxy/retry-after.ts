@@ -1,4 +1,4 @@
-import { headerText, type RawHeaders } from './connection-tokens.ts'
+import type { RawHeaders } from './connection-tokens.ts'
 
 const DECIMAL = /^\d{1,15}(?:\.\d+)?$/
 
@@ -9,9 +9,9 @@ const DECIMAL = /^\d{1,15}(?:\.\d+)?$/
 export function parseRetryAfterMs(rawHeaders: RawHeaders, wallClockMs: number): number | undefined {
   let fromSeconds: number | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = headerText(rawHeaders[i]).toLowerCase()
+    const name = (rawHeaders[i] ?? '').toLowerCase()
     if (name !== 'retry-after' && name !== 'retry-after-ms') continue
-    const value = headerText(rawHeaders[i + 1]).trim()
+    const value = (rawHeaders[i + 1] ?? '').trim()
     if (name === 'retry-after') fromSeconds ??= parseSecondsOrDate(value, wallClockMs)
     else if (DECIMAL.test(value)) return Number(value)
   }

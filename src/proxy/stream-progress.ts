@@ -1,7 +1,7 @@
 import { createJsonNames } from '../usage/scan/json-names.ts'
 import { WANT, type Want } from '../usage/scan/json-reader.ts'
 import { createJsonScan, type JsonScan } from '../usage/scan/json-scan.ts'
-import { createTextCount } from '../usage/scan/text-count.ts'
+import { createTextTally } from '../usage/scan/text-tally.ts'
 import { createEventReader, type EventHandlers, type EventReader } from './event-reader.ts'
 import { createRepeatedEvent, isRepeat, learnEvent, type RepeatedEvent } from './repeated-event.ts'
 import type { StreamForm } from './stream-form.ts'
@@ -25,7 +25,7 @@ const FIRST_CHOICE = '0'
 const MAX_CHOICES = 1024
 const NAMES = createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error'])
 /** No text is asked for: one for all, of thousands of streams. */
-const UNCOUNTED = createTextCount()
+const UNCOUNTED = createTextTally()
 /** What stands where nothing is to be told. */
 const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
 

@@ -5,10 +5,7 @@ import { parseRetryAfterMs } from '../../src/proxy/retry-after.ts'
 const NOW = Date.parse('Sun, 01 Nov 2026 12:00:00 GMT')
 
 const parse = (...headers: [string, string][]): number | undefined =>
-  parseRetryAfterMs(
-    headers.flat().map((text) => Buffer.from(text)),
-    NOW,
-  )
+  parseRetryAfterMs(headers.flat(), NOW)
 
 describe('retry-after', () => {
   it.each<[string, number | undefined]>([
