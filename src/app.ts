@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { isLoopback } from './clients/address.ts'
 import type { Config } from './config/config.ts'
 import { createServers } from './http/create-server.ts'
+import { createRequestTurns } from './http/request-turns.ts'
 import { createAuthFailures } from './limits/auth-failures.ts'
 import bodyType from './plugins/body-type.ts'
 import concurrency from './plugins/concurrency.ts'
@@ -37,7 +38,9 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   const { policy, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
   const isTrusted = (address: string): boolean => policy.current().config.isTrustedProxy(address)
+  const turns = createRequestTurns()
   const servers = createServers({
+    turns,
     bounds: {
       ...config,
       connectionLimit: shareOf(config.connectionLimit, config.workers),
@@ -79,7 +82,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(admin, { adminToken, timeZone, ledger, exposition, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {
-    await surface.register(loadShedding, { metrics })
+    await surface.register(loadShedding, { metrics, turns })
     await surface.register(identity, { refuseToken })
     await surface.register(pathPolicy)
     await surface.register(inFlight, { metrics })

@@ -5,7 +5,7 @@ import { presentedTokens } from './clients/presented-token.ts'
 import type { MediaType } from './policy/parameters.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
-import type { ExchangeEnding } from './proxy/exchange.ts'
+import type { ExchangeEnding } from './proxy/exchange-options.ts'
 import type { BodyReading } from './proxy/request-body.ts'
 import type { Slot } from './stores/limit-store.ts'
 

@@ -4,9 +4,18 @@ import type { Socket } from 'node:net'
 import { addressKey, parseAddress } from '../clients/address.ts'
 import { type ErrorName, KeystowError } from '../errors.ts'
 import { overloaded } from '../limits/overloaded.ts'
-import { type Connection, createConnection, type RawAnswer } from './connection.ts'
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  isStalled,
+  type RawAnswer,
+  refuseInput,
+  takeRequest,
+} from './connection.ts'
 import { createConnectionTable } from './connection-table.ts'
 import { createServer } from './node-http.ts'
+import type { RequestTurns } from './request-turns.ts'
 
 /** What Node's parser refuses, by the code of its error; the rest is a bad request. */
 const BY_PARSER_CODE: Readonly<Record<string, ErrorName>> = {
@@ -40,6 +49,7 @@ export type CutReason = 'evicted' | 'refused' | 'write_timeout'
 
 interface ServerOptions {
   readonly bounds: ServerBounds
+  readonly turns: RequestTurns
   /** Whether the limit for each address leaves this one out: many clients stand behind it. */
   readonly isShared: (address: string) => boolean
   readonly onCut: (reason: CutReason) => void
@@ -68,20 +78,21 @@ function createHttpServer(dispatch: RequestListener, options: ServerOptions): Se
 
   const findConnection = trackConnections(server, dispatch, options)
   const take = (request: IncomingMessage, response: ServerResponse): void =>
-    findConnection(request.socket).take(request, response)
+    takeRequest(findConnection(request.socket), { request, response })
   server.on('request', take)
   // The word to go on is given when the body is wanted, not before identity and limits.
   server.on('checkContinue', take)
   server.on('checkExpectation', take)
   server.on('connect', ({ socket }: IncomingMessage) => {
     socket.on('error', () => socket.destroy())
-    findConnection(socket).refuse(new KeystowError('methodNotAllowed'))
+    refuseInput(findConnection(socket), new KeystowError('methodNotAllowed'))
   })
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
     // A browser connects before it has a request; that none came needs no answer.
     if (!socket.writable || socket.bytesRead === 0) socket.destroy()
     else
-      findConnection(socket).refuse(
+      refuseInput(
+        findConnection(socket),
         new KeystowError(BY_PARSER_CODE[error.code ?? ''] ?? 'badRequest'),
       )
   })
@@ -106,7 +117,7 @@ export function createServers(options: ServerOptions) {
 function trackConnections(
   server: Server,
   dispatch: RequestListener,
-  { bounds, isShared, onCut, onRawAnswer }: ServerOptions,
+  { bounds, turns, isShared, onCut, onRawAnswer }: ServerOptions,
 ): (socket: Socket) => Connection {
   const connections = new WeakMap<Socket, Connection>()
   const table = createConnectionTable<Socket>({
@@ -118,15 +129,18 @@ function trackConnections(
     },
   })
 
+  const connectionOptions: ConnectionOptions = {
+    dispatch,
+    turns,
+    maxRequests: bounds.requestsPerConnection,
+    onBusy: (socket, isBusy) => table.setBusy(socket, isBusy),
+    onRawAnswer,
+  }
+
   function open(socket: Socket): Connection {
-    const connection = createConnection(socket, {
-      dispatch,
-      maxRequests: bounds.requestsPerConnection,
-      onBusy: (isBusy) => table.setBusy(socket, isBusy),
-      onRawAnswer,
-    })
+    const connection = createConnection(socket, connectionOptions)
     connections.set(socket, connection)
-    socket.once('close', () => table.remove(socket))
+    socket.on('close', () => table.remove(socket))
     return connection
   }
 
@@ -137,14 +151,16 @@ function trackConnections(
     if (address === undefined) socket.destroy()
     else if (!table.add(socket, isShared(address) ? undefined : addressKey(address))) {
       onCut('refused')
-      connection.refuse(overloaded())
+      refuseInput(connection, overloaded())
     }
   })
 
   function cutStalled(): void {
     const now = performance.now()
     for (const socket of table.all()) {
-      if (!connections.get(socket)?.isStalled(now, bounds.clientWriteTimeoutMs)) continue
+      const connection = connections.get(socket)
+      if (connection === undefined) continue
+      if (!isStalled(connection, now, bounds.clientWriteTimeoutMs)) continue
       onCut('write_timeout')
       // What is still to be sent goes with it, and no short answer looks whole.
       socket.resetAndDestroy()

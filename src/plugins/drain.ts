@@ -22,7 +22,7 @@ export default fp(
       if (drain.isDraining()) return done(drainingError())
       const leave = drain.enter()
       const untrack = drain.track((error) => endUpload(request.raw, error))
-      reply.raw.once('close', () => {
+      reply.raw.on('close', () => {
         untrack()
         leave()
       })

@@ -6,7 +6,8 @@ import { KeystowError } from '../errors.ts'
 import { FORWARDED_METHODS } from '../policy/methods.ts'
 import type { BodyMemory } from '../proxy/body-memory.ts'
 import { startTurns } from '../proxy/credential-turns.ts'
-import type { Exchange, OutboundRequest } from '../proxy/exchange.ts'
+import { endExchange, type Exchange, resumeExchange } from '../proxy/exchange.ts'
+import type { OutboundRequest } from '../proxy/exchange-options.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { type Bookkeeping, createBookkeeping } from '../usage/bookkeeping.ts'
 import type { ServingLedger } from '../workers/ledger-calls.ts'
@@ -100,8 +101,8 @@ function createBooks(
       family: family.name,
     },
     onEntry: (entry) => metrics.usage.observe(entry, { endpoint, pricing }),
-    onResume: () => link.running?.resume(),
-    onExhausted: (error) => link.running?.end(error),
+    onResume: () => link.running && resumeExchange(link.running),
+    onExhausted: (error) => link.running && endExchange(link.running, error),
   })
 }
 

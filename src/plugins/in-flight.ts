@@ -21,7 +21,7 @@ export default fp(
         return done(overloaded())
       }
       running++
-      reply.raw.once('close', () => running--)
+      reply.raw.on('close', () => running--)
       return done()
     })
   },

@@ -22,7 +22,7 @@ export default fp(
   async function requestLog(app: FastifyInstance, { metrics }: RequestLogOptions) {
     app.addHook('onRequest', (request, reply, done) => {
       metrics.inFlight.inc()
-      reply.raw.once('close', () => {
+      reply.raw.on('close', () => {
         request.record.slot?.release()
         metrics.inFlight.dec()
         // Behind the exchange, which listens to the same event and knows how it ended.

@@ -4,13 +4,8 @@ import type { Metrics } from '../metrics.ts'
 import type { AnswerTap } from '../proxy/answer-tap.ts'
 import type { CredentialTurns } from '../proxy/credential-turns.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
-import {
-  type Exchange,
-  type ExchangeEnding,
-  type ExchangeOptions,
-  type OutboundRequest,
-  startExchange,
-} from '../proxy/exchange.ts'
+import { endExchange, type Exchange, startExchange } from '../proxy/exchange.ts'
+import type { ExchangeEnding, ExchangeOptions, OutboundRequest } from '../proxy/exchange-options.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
 import type { BulkTurns } from '../proxy/bulk-turns.ts'
@@ -96,7 +91,7 @@ export function runExchange(
       },
     })
     link.running = running
-    untrack = drain.track(running.end)
+    untrack = drain.track((error) => endExchange(running, error))
   })
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 
-import type { ExchangeEnding } from '../proxy/exchange.ts'
+import type { ExchangeEnding } from '../proxy/exchange-options.ts'
 import type { Bookkeeping } from '../usage/bookkeeping.ts'
 
 /** Enters how a request ended; the first word on it counts. */

@@ -78,14 +78,14 @@ export async function readInboundBody(
   if (kind === 'fields' || (kind === 'parts' && options.isModelChecked)) {
     const account = options.memory.open()
     // It is kept until then, to be sent again where it may be.
-    response.once('close', () => account.release())
+    response.on('close', () => account.release())
     const bounds = { ...options, account }
     return kind === 'fields' ? readFields(request, bounds) : readParts(request, bounds)
   }
   const bounds = { ...options, account: options.memory.open() }
   const content = streamBody(request, bounds, options.demand.write)
   // Where it still waits to be sent, nobody else knows that it need not.
-  response.once('close', () => content.destroy())
+  response.on('close', () => content.destroy())
   return { content, fields: {}, ...(length !== undefined && { length }) }
 }
 

@@ -1,7 +1,7 @@
 import { createTokenClients, type FindTokenClient } from '../clients/token-clients.ts'
 import type { Config } from '../config/config.ts'
 import type { CredentialRing } from '../proxy/bound-credential.ts'
-import type { ExchangeClocks } from '../proxy/exchange.ts'
+import type { ExchangeClocks } from '../proxy/exchange-options.ts'
 import { bindFamilies, type Family, type FamilyConfig } from '../proxy/family.ts'
 import { type CorsPolicy, createCorsPolicy } from './cors.ts'
 import { remember } from './remember.ts'

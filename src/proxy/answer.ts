@@ -6,27 +6,30 @@ import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts'
 import type { BodyScan, EgressScanner } from './egress-scan.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
-import { type SilenceWatcher, startSilenceClock, stopClock, touchClock } from './silence-clock.ts'
+import {
+  type SilenceClock,
+  type SilenceWatcher,
+  startSilenceClock,
+  stopClock,
+  touchClock,
+} from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
 import type { StreamFilter } from '../usage/usage-frame.ts'
 
 /** An upstream's body on its way to the client: decoded where it was compressed, scanned, written. */
-export interface Answer {
-  /** Takes the next bytes; false asks for a pause until `onReady`. */
-  write(chunk: Buffer): boolean
-  /** The upstream ended properly; `onEnd` follows when everything has been written. */
-  end(): void
-  /** The upstream broke off: tells the client so in the way that its answer allows. */
-  fail(error: KeystowError): void
-  /** The client has read what was written. */
-  drained(): void
-  /** What was held back may go on. */
-  resume(): void
-  /** Nothing more is to be done, whatever still comes. */
-  stop(): void
-  /** How many credentials were replaced. */
-  leaks(): number
+/** Who sends an answer on, and is told how it goes. The same functions for all owners of a kind: an answer makes none. */
+export interface AnswerListener<Owner> {
+  /** The head must go out now: the body follows, or what is needed to tell that it can. */
+  onStart(owner: Owner): void
+  /** Sees every byte that may pass, before the filter. */
+  onBytes(owner: Owner, bytes: Buffer): void
+  /** The upstream may go on after a pause. */
+  onReady(owner: Owner): void
+  /** Everything was written; the answer was whole, or was ended with this error. */
+  onEnd(owner: Owner, error: KeystowError | undefined): void
+  /** The answer cannot go on: it fell silent, or it cannot be decoded. */
+  onBroken(owner: Owner, error: KeystowError): void
 }
 
 export interface AnswerClocks {
@@ -36,7 +39,9 @@ export interface AnswerClocks {
   readonly heartbeatMs: number
 }
 
-interface AnswerOptions {
+interface AnswerOptions<Owner> {
+  readonly owner: Owner
+  readonly listener: AnswerListener<Owner>
   readonly response: ServerResponse
   readonly isEventStream: boolean
   /** The answer ends with its head, whatever that says of a body. */
@@ -48,41 +53,34 @@ interface AnswerOptions {
   /** The body has a declared length, so that a replacement must be as long as what it replaces. */
   readonly isFixedLength: boolean
   readonly scanner: EgressScanner
-  /** Sees every byte that may pass, before the filter. */
-  readonly tap: (bytes: Buffer) => void
   /** Takes out what was asked for by Keystow alone. */
   readonly filter: StreamFilter | undefined
   /** Of an event stream: whether the next event may pass; absent when all may. */
   readonly mayGoOn: (() => boolean) | undefined
   readonly clocks: AnswerClocks
-  /** The head must go out now: the body follows, or what is needed to tell that it can. */
-  onStart(): void
-  /** The upstream may go on after a pause. */
-  readonly onReady: () => void
-  /** Everything was written; the answer was whole, or was ended with this error. */
-  onEnd(error: KeystowError | undefined): void
-  /** The answer cannot go on: it fell silent, or it cannot be decoded. */
-  onBroken(error: KeystowError): void
 }
 
-interface AnswerState {
-  readonly options: AnswerOptions
+/** An upstream's body on its way to the client: decoded where it was compressed, scanned, written. */
+export interface Answer<Owner> {
+  readonly options: AnswerOptions<Owner>
   readonly writer: AnswerWriter
   readonly scan: BodyScan
   gate: EventGate | undefined
   decoder: BodyDecoder | undefined
+  silence: SilenceClock<Answer<Owner>> | undefined
   isStopped: boolean
 }
 
-export function startAnswer(options: AnswerOptions): Answer {
-  const { response, isEventStream, clocks, mayGoOn } = options
+export function startAnswer<Owner>(options: AnswerOptions<Owner>): Answer<Owner> {
+  const { isEventStream, clocks, mayGoOn } = options
   const writer = createWriter(options)
-  const answer: AnswerState = {
+  const answer: Answer<Owner> = {
     options,
     writer,
     scan: options.scanner.startBody({ isFixedLength: options.isFixedLength }),
     gate: undefined,
     decoder: undefined,
+    silence: undefined,
     isStopped: false,
   }
   if (mayGoOn !== undefined) {
@@ -92,7 +90,7 @@ export function startAnswer(options: AnswerOptions): Answer {
     })
   }
   if (options.encodings.length > 0) answer.decoder = createDecoder(answer)
-  const silence = startSilenceClock({
+  answer.silence = startSilenceClock<Answer<Owner>>({
     owner: answer,
     watcher: SILENCE,
     beatMs: isEventStream ? clocks.heartbeatMs : 0,
@@ -102,69 +100,80 @@ export function startAnswer(options: AnswerOptions): Answer {
   // A body that cannot be decoded is found out before the head is sent.
   if (options.isBodiless) start(answer)
   else if (answer.decoder === undefined) startAfterTurn(answer)
-
-  return {
-    write(chunk) {
-      touchClock(silence)
-      if (answer.decoder !== undefined) return answer.decoder.write(chunk)
-      start(answer)
-      return deliver(answer, chunk)
-    },
-    end() {
-      if (answer.decoder !== undefined) return answer.decoder.end()
-      start(answer)
-      end(answer)
-    },
-    drained() {
-      touchClock(silence)
-      if (answer.gate?.isHeld() !== true) goOn(answer)
-    },
-    resume() {
-      touchClock(silence)
-      attempt(answer, () => answer.gate?.resume())
-      if (answer.gate?.isHeld() !== true && !response.writableNeedDrain) goOn(answer)
-    },
-    fail: (error) => writer.fail(error),
-    stop() {
-      answer.isStopped = true
-      stopClock(silence)
-      answer.decoder?.stop()
-    },
-    leaks: () => answer.scan.hits(),
-  }
+  return answer
 }
 
-const SILENCE: SilenceWatcher<AnswerState> = {
+/** Takes the next bytes; false asks for a pause until `onReady`. */
+export function writeAnswer<Owner>(answer: Answer<Owner>, chunk: Buffer): boolean {
+  touch(answer)
+  if (answer.decoder !== undefined) return answer.decoder.write(chunk)
+  start(answer)
+  return deliver(answer, chunk)
+}
+
+/** The upstream ended properly; `onEnd` follows when everything has been written. */
+export function endAnswer<Owner>(answer: Answer<Owner>): void {
+  if (answer.decoder !== undefined) return answer.decoder.end()
+  start(answer)
+  end(answer)
+}
+
+/** The client has read what was written. */
+export function noteDrain<Owner>(answer: Answer<Owner>): void {
+  touch(answer)
+  if (answer.gate?.isHeld() !== true) goOn(answer)
+}
+
+/** What was held back may go on. */
+export function resumeAnswer<Owner>(answer: Answer<Owner>): void {
+  touch(answer)
+  attempt(answer, () => answer.gate?.resume())
+  if (answer.gate?.isHeld() !== true && !answer.options.response.writableNeedDrain) goOn(answer)
+}
+
+/** Nothing more is to be done, whatever still comes. */
+export function stopAnswer<Owner>(answer: Answer<Owner>): void {
+  answer.isStopped = true
+  if (answer.silence !== undefined) stopClock(answer.silence)
+  answer.decoder?.stop()
+}
+
+function touch<Owner>({ silence }: Answer<Owner>): void {
+  if (silence !== undefined) touchClock(silence)
+}
+
+const SILENCE: SilenceWatcher<Answer<unknown>> = {
   isPaused: ({ options, gate }) => options.response.writableNeedDrain || gate?.isHeld() === true,
   isHolding: ({ writer }) => writer.isHolding(),
   onBeat(answer) {
     attempt(answer, () => answer.options.response.headersSent && answer.writer.beat())
   },
-  onIdle: ({ options }) => options.onBroken(new KeystowError('upstreamTimeout')),
+  onIdle: ({ options }) =>
+    options.listener.onBroken(options.owner, new KeystowError('upstreamTimeout')),
 }
 
 /** For what a timer or a decoder calls: what nobody catches there would be the process's end, not this answer's. */
-function attempt({ options }: AnswerState, run: () => unknown): void {
+function attempt<Owner>({ options }: Answer<Owner>, run: () => unknown): void {
   try {
     run()
   } catch (cause) {
-    options.onBroken(toUpstreamError(cause))
+    options.listener.onBroken(options.owner, toUpstreamError(cause))
   }
 }
 
-function deliver(answer: AnswerState, chunk: Buffer): boolean {
+function deliver<Owner>(answer: Answer<Owner>, chunk: Buffer): boolean {
   const bytes = answer.scan.write(chunk)
   return answer.gate === undefined ? pass(answer, bytes) : answer.gate.write(bytes)
 }
 
-function pass({ options, writer }: AnswerState, bytes: Buffer): boolean {
+function pass<Owner>({ options, writer }: Answer<Owner>, bytes: Buffer): boolean {
   if (bytes.length === 0) return true
-  options.tap(bytes)
+  options.listener.onBytes(options.owner, bytes)
   const passing = options.filter === undefined ? bytes : options.filter.write(bytes)
   return passing.length === 0 || writer.write(passing)
 }
 
-function end(answer: AnswerState): void {
+function end<Owner>(answer: Answer<Owner>): void {
   const last = answer.scan.end()
   if (answer.gate === undefined) {
     pass(answer, last)
@@ -175,22 +184,22 @@ function end(answer: AnswerState): void {
   }
 }
 
-function finish({ options, writer }: AnswerState): void {
+function finish<Owner>({ options, writer }: Answer<Owner>): void {
   const held = options.filter?.end()
   if (held !== undefined && held.length > 0) writer.write(held)
-  options.onEnd(writer.end())
+  options.listener.onEnd(options.owner, writer.end())
 }
 
-function start({ options }: AnswerState): void {
-  if (!options.response.headersSent) options.onStart()
+function start<Owner>({ options }: Answer<Owner>): void {
+  if (!options.response.headersSent) options.listener.onStart(options.owner)
 }
 
-function goOn({ options, decoder }: AnswerState): void {
-  if (decoder === undefined) options.onReady()
+function goOn<Owner>({ options, decoder }: Answer<Owner>): void {
+  if (decoder === undefined) options.listener.onReady(options.owner)
   else decoder.resume()
 }
 
-function createDecoder(answer: AnswerState): BodyDecoder {
+function createDecoder<Owner>(answer: Answer<Owner>): BodyDecoder {
   const { options } = answer
   return createBodyDecoder(options.encodings, {
     onData(chunk) {
@@ -207,8 +216,9 @@ function createDecoder(answer: AnswerState): BodyDecoder {
         end(answer)
       })
     },
-    onDrain: options.onReady,
-    onError: (cause) => options.onBroken(new KeystowError('upstreamUnavailable', { cause })),
+    onDrain: () => options.listener.onReady(options.owner),
+    onError: (cause) =>
+      options.listener.onBroken(options.owner, new KeystowError('upstreamUnavailable', { cause })),
   })
 }
 
@@ -216,7 +226,7 @@ function createDecoder(answer: AnswerState): BodyDecoder {
  * Behind what came with the head, and behind the end of a connection whose bytes were none: sockets close at the end of
  * a turn of the loop, later than `setImmediate`.
  */
-function startAfterTurn(answer: AnswerState): void {
+function startAfterTurn<Owner>(answer: Answer<Owner>): void {
   const isNeeded = (): boolean => !answer.isStopped && !answer.options.response.headersSent
   queueMicrotask(() => {
     if (!isNeeded()) return
@@ -224,7 +234,11 @@ function startAfterTurn(answer: AnswerState): void {
   })
 }
 
-function createWriter({ response, isEventStream, streamForm }: AnswerOptions): AnswerWriter {
+function createWriter<Owner>({
+  response,
+  isEventStream,
+  streamForm,
+}: AnswerOptions<Owner>): AnswerWriter {
   return isEventStream
     ? createEventStreamWriter(response, streamForm)
     : createOpaqueWriter(response)

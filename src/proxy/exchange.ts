@@ -1,83 +1,49 @@
-import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
-
 import type { Dispatcher } from 'undici'
 
 import { KeystowError } from '../errors.ts'
-import { type Answer, type AnswerClocks, startAnswer } from './answer.ts'
-import { type AnswerTap, typeOf } from './answer-tap.ts'
-import type { BulkTurns } from './bulk-turns.ts'
-import { type RawHeaders, toTexts } from './connection-tokens.ts'
-import type { EgressScanner } from './egress-scan.ts'
-import { createFlow } from './flow.ts'
-import { type RequestClock, startRequestClock } from './request-clock.ts'
 import {
-  readUpstreamHead,
-  redactHead,
-  type UpstreamHead,
-  withoutHeader,
-} from './response-headers.ts'
-import type { StreamForm } from './stream-form.ts'
+  type Answer,
+  type AnswerListener,
+  endAnswer,
+  noteDrain,
+  resumeAnswer,
+  startAnswer,
+  stopAnswer,
+  writeAnswer,
+} from './answer.ts'
+import { type AnswerHead, readAnswerHead } from './answer-head.ts'
+import { type RawHeaders, toTexts } from './connection-tokens.ts'
+import type { ExchangeOptions, OutboundRequest } from './exchange-options.ts'
+import { flattenHead } from './flatten-head.ts'
+import { createFlow, type Flow, makeReady, passOn } from './flow.ts'
+import {
+  noteStart,
+  type RequestClock,
+  startRequestClock,
+  stopRequestClock,
+} from './request-clock.ts'
 import { toUpstreamError } from './upstream-error.ts'
-import type { UpstreamClient } from './upstream-client.ts'
-import type { UpstreamPlaces } from './upstream-places.ts'
+import type { UpstreamPlace } from './upstream-places.ts'
 import { findUpstreamHeadProblem } from './upstream-head-problem.ts'
 
-/** A request as it goes to the upstream. */
-export interface OutboundRequest {
-  readonly origin: string
-  /** Path and query. */
-  readonly path: string
-  readonly method: string
-  /** Name, value, name, value; the credential included. */
-  readonly headers: string[]
-  readonly body: Buffer | Readable | null
-}
-
-/** Milliseconds; none of them is a total. */
-export interface ExchangeClocks extends AnswerClocks {
-  /** How long the upstream may take to begin its answer. */
-  readonly firstByteMs: number
-}
-
-/** How an exchange ended: `aborted` is an upstream that broke off, `cancelled` a client that left. */
-export type ExchangeEnding = 'completed' | 'aborted' | 'cancelled'
-
-export interface ExchangeOptions {
-  readonly dispatcher: UpstreamClient
-  readonly places: UpstreamPlaces
-  readonly bulk: BulkTurns
-  readonly request: OutboundRequest
-  readonly response: ServerResponse
-  readonly clocks: ExchangeClocks
-  readonly scanner: EgressScanner
-  readonly tap: AnswerTap
-  /** An answer with more headers is refused. */
-  readonly headerCountLimit: number
-  /** How the path's event streams end, where that is known. */
-  readonly streamForm: StreamForm | undefined
-  /** The upstream has answered, and nothing has been sent to the client: returns what to send in place, if anything. */
-  onAnswer(status: number, rawHeaders: RawHeaders): OutboundRequest | undefined
-  /** No answer will come: returns what to send in place, if anything. */
-  onUnanswered(error: unknown): OutboundRequest | undefined
-  /** The upstream has answered: returns Keystow's own headers for the answer, name, value, name, value. */
-  onHead(head: UpstreamHead): readonly string[]
-  /** The upstream answered with this many of its credentials, in the head or the body; none of them passed. */
-  onLeak(count: number): void
-  /** The upstream's first byte of body, or its end when there is none. */
-  onFirstByte(): void
-  /** No answer came; nothing has been sent to the client. Not called for a client that left. */
-  onRefused(error: KeystowError): void
-  /** The answer is over; `bytes` of body came from the upstream. Called once, after `onHead`, or for a client that left. */
-  onEnded(ending: ExchangeEnding, bytes: number, error?: KeystowError): void
-}
-
-/** An exchange that runs. */
+/** An exchange that runs, or has run. */
 export interface Exchange {
-  /** Ends it as if the upstream had failed with this error. */
-  readonly end: (error: KeystowError) => void
-  /** What `mayGoOn` held back may pass. */
-  readonly resume: () => void
+  readonly options: ExchangeOptions
+  readonly flow: Flow
+  /** What passes of the answer's head. */
+  head: AnswerHead | undefined
+  answer: Answer<Exchange> | undefined
+  controller: Dispatcher.DispatchController | undefined
+  clock: RequestClock | undefined
+  place: UpstreamPlace | undefined
+  /** The attempt that counts: nothing of an earlier one reaches the client. */
+  attempt: number
+  /** Of body that came from the upstream. */
+  bytes: number
+  isHeadSent: boolean
+  isOver: boolean
+  readonly onClientClose: () => void
+  readonly onDrain: () => void
 }
 
 const CLIENT_LEFT = new Error('the client left')
@@ -89,160 +55,196 @@ const SENT_AGAIN = new Error('the request was sent again')
  */
 export function startExchange(options: ExchangeOptions): Exchange {
   const { request, response } = options
-  let controller: Dispatcher.DispatchController | undefined
-  let answer: Answer | undefined
-  let clock: RequestClock | undefined
-  let isHeadSent = false
-  let isOver = false
-  let bytes = 0
-  /** The attempt that counts: nothing of an earlier one reaches the client. */
-  let attempt = 0
-  let leavePlace = (): void => {}
-  const flow = createFlow(options.bulk, () => (isOver ? undefined : controller))
-
-  function finish(): boolean {
-    if (isOver) return false
-    isOver = true
-    leavePlace()
-    clock?.stop()
-    answer?.stop()
-    response.off('close', onClientClose)
-    response.off('drain', onDrain)
-    if (answer !== undefined && answer.leaks() > 0) options.onLeak(answer.leaks())
-    return true
+  const exchange: Exchange = {
+    options,
+    flow: createFlow(options.bulk),
+    head: undefined,
+    answer: undefined,
+    controller: undefined,
+    clock: undefined,
+    place: undefined,
+    attempt: 0,
+    bytes: 0,
+    isHeadSent: false,
+    isOver: false,
+    onClientClose: () => leave(exchange),
+    onDrain: () => exchange.answer && noteDrain(exchange.answer),
   }
-
-  function onClientClose(): void {
-    if (!finish()) return
-    controller?.abort(CLIENT_LEFT)
-    options.onEnded('cancelled', bytes)
-  }
-
-  const onDrain = (): void => answer?.drained()
-
-  function fail(error: KeystowError): void {
-    if (!finish()) return
-    controller?.abort(error)
-    if (answer === undefined || !isHeadSent) return options.onRefused(error)
-    options.onEnded('aborted', bytes, error)
-    answer.fail(error)
-  }
-
-  function complete(error: KeystowError | undefined): void {
-    if (!finish()) return
-    if (bytes === 0) options.onFirstByte()
-    options.onEnded(error === undefined ? 'completed' : 'aborted', bytes, error)
-  }
-
-  function begin(status: number, rawHeaders: RawHeaders): void {
-    const problem = findUpstreamHeadProblem(status, rawHeaders, options.headerCountLimit)
-    if (problem !== undefined) {
-      return fail(new KeystowError('upstreamUnavailable', { cause: new Error(problem) }))
-    }
-    const next = options.onAnswer(status, rawHeaders)
-    if (next !== undefined) return sendAgain(next)
-    const head = readUpstreamHead(status, rawHeaders, request.origin + request.path)
-    const isBodiless = request.method === 'HEAD' || status === 204 || status === 304
-    const encodings = isBodiless ? [] : head.encodings
-    if (encodings === undefined) {
-      const cause = new Error('the answer has a content-encoding that is unknown')
-      return fail(new KeystowError('upstreamUnavailable', { cause }))
-    }
-    const safe = redactHead(head, options.scanner)
-    if (safe.leaks > 0) options.onLeak(safe.leaks)
-    const { isEventStream } = head
-    const filter = options.tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
-    const headers =
-      filter === undefined ? safe.headers : withoutHeader(safe.headers, 'content-length')
-    answer = startAnswer({
-      response,
-      encodings,
-      isEventStream,
-      isBodiless,
-      isFixedLength: headers.includes('content-length'),
-      streamForm: status === 200 ? options.streamForm : undefined,
-      scanner: options.scanner,
-      tap: (bytes) => options.tap.write(bytes),
-      filter,
-      mayGoOn: isEventStream ? options.tap.mayGoOn : undefined,
-      clocks: options.clocks,
-      onStart() {
-        isHeadSent = true
-        response.writeHead(status, [...headers, ...options.onHead(safe)])
-        // Behind this read of the socket: a body that came with the head goes out in one write with it.
-        queueMicrotask(() => isOver || bytes > 0 || response.flushHeaders())
-      },
-      onReady: flow.ready,
-      onEnd: complete,
-      onBroken: fail,
-    })
-  }
-
-  function send(outbound: OutboundRequest): void {
-    const own = ++attempt
-    const isStale = (): boolean => isOver || own !== attempt
-    clock = startRequestClock({
-      ...options.clocks,
-      body: outbound.body,
-      onTimeout: () => fail(new KeystowError('upstreamTimeout')),
-    })
-    const leave = options.places.take(outbound.origin, () => dispatch(outbound, isStale))
-    if (isStale()) leave()
-    else leavePlace = leave
-  }
-
-  function dispatch(outbound: OutboundRequest, isStale: () => boolean): void {
-    options.dispatcher.dispatch(outbound, {
-      onRequestStart(started) {
-        // It waited for a connection while its client left.
-        if (isStale()) return started.abort(CLIENT_LEFT)
-        controller = started
-        clock?.started()
-        options.tap.sent()
-      },
-      onResponseStart({ rawHeaders }, status) {
-        // 102 and 103 announce an answer; they are not one.
-        if (isStale() || status < 200) return
-        clock?.stop()
-        begin(status, toTexts(rawHeaders))
-      },
-      onResponseData(_, chunk) {
-        if (isStale() || answer === undefined) return
-        if (bytes === 0) options.onFirstByte()
-        bytes += chunk.length
-        flow.pass(chunk.length, answer.write(chunk))
-      },
-      onResponseEnd() {
-        if (!isStale()) answer?.end()
-      },
-      onResponseError(_, error) {
-        if (isStale()) return
-        const next = answer === undefined ? options.onUnanswered(error) : undefined
-        if (next === undefined) fail(toUpstreamError(error))
-        else sendAgain(next)
-      },
-    })
-  }
-
-  function sendAgain(next: OutboundRequest): void {
-    const refused = controller
-    controller = undefined
-    clock?.stop()
-    attempt++
-    leavePlace()
-    // Its connection goes with it: reading the rest of an answer that nobody wants could take for ever.
-    refused?.abort(SENT_AGAIN)
-    send(next)
-  }
-
-  const running: Exchange = { end: fail, resume: () => isOver || answer?.resume() }
   // It left while it was found out what it may do, and its close event has passed.
-  if (response.destroyed) {
-    queueMicrotask(onClientClose)
-    return running
+  if (response.destroyed) queueMicrotask(exchange.onClientClose)
+  else {
+    response.on('close', exchange.onClientClose)
+    response.on('drain', exchange.onDrain)
+    send(exchange, request)
   }
-  response.once('close', onClientClose)
-  response.on('drain', onDrain)
-  send(request)
-  return running
+  return exchange
+}
+
+/** Ends it as if the upstream had failed with this error. */
+export function endExchange(exchange: Exchange, error: KeystowError): void {
+  if (!finish(exchange)) return
+  const { options, controller, answer, bytes } = exchange
+  controller?.abort(error)
+  if (answer === undefined || !exchange.isHeadSent) return options.onRefused(error)
+  options.onEnded('aborted', bytes, error)
+  answer.writer.fail(error)
+}
+
+/** What `mayGoOn` held back may pass. */
+export function resumeExchange({ isOver, answer }: Exchange): void {
+  if (!isOver && answer !== undefined) resumeAnswer(answer)
+}
+
+function leave(exchange: Exchange): void {
+  if (!finish(exchange)) return
+  exchange.controller?.abort(CLIENT_LEFT)
+  exchange.options.onEnded('cancelled', exchange.bytes)
+}
+
+function complete(exchange: Exchange, error: KeystowError | undefined): void {
+  if (!finish(exchange)) return
+  const { options, bytes } = exchange
+  if (bytes === 0) options.onFirstByte()
+  options.onEnded(error === undefined ? 'completed' : 'aborted', bytes, error)
+}
+
+function finish(exchange: Exchange): boolean {
+  if (exchange.isOver) return false
+  const { options, flow, answer } = exchange
+  exchange.isOver = true
+  flow.source = undefined
+  leavePlace(exchange)
+  stopClock(exchange)
+  options.response.off('close', exchange.onClientClose)
+  options.response.off('drain', exchange.onDrain)
+  if (answer === undefined) return true
+  stopAnswer(answer)
+  const leaks = answer.scan.hits()
+  if (leaks > 0) options.onLeak(leaks)
+  return true
+}
+
+function leavePlace(exchange: Exchange): void {
+  if (exchange.place !== undefined) exchange.options.places.leave(exchange.place)
+}
+
+/** A clock that has stopped is not kept for as long as the answer takes. */
+function stopClock(exchange: Exchange): void {
+  if (exchange.clock !== undefined) stopRequestClock(exchange.clock)
+  exchange.clock = undefined
+}
+
+function send(exchange: Exchange, outbound: OutboundRequest): void {
+  const { clocks, places } = exchange.options
+  const attempt = ++exchange.attempt
+  exchange.clock = startRequestClock({
+    firstByteMs: clocks.firstByteMs,
+    idleMs: clocks.idleMs,
+    body: outbound.body,
+    onTimeout: () => endExchange(exchange, new KeystowError('upstreamTimeout')),
+  })
+  const place = places.take(outbound.origin, () => dispatch(exchange, outbound, attempt))
+  if (isStale(exchange, attempt)) places.leave(place)
+  else exchange.place = place
+}
+
+const isStale = (exchange: Exchange, attempt: number): boolean =>
+  exchange.isOver || attempt !== exchange.attempt
+
+function dispatch(exchange: Exchange, outbound: OutboundRequest, attempt: number): void {
+  const { options, flow } = exchange
+  options.dispatcher.dispatch(outbound, {
+    onRequestStart(controller) {
+      // It waited for a connection while its client left.
+      if (isStale(exchange, attempt)) return controller.abort(CLIENT_LEFT)
+      exchange.controller = flow.source = controller
+      if (exchange.clock !== undefined) noteStart(exchange.clock)
+      options.tap.sent()
+    },
+    onResponseStart(controller, status) {
+      // 102 and 103 announce an answer; they are not one.
+      if (isStale(exchange, attempt) || status < 200) return
+      stopClock(exchange)
+      const rawHeaders = toTexts(controller.rawHeaders)
+      // They are views of all that was read with them, which would stay as long as the answer takes.
+      controller.rawHeaders = null
+      begin(exchange, status, rawHeaders)
+    },
+    onResponseData(_, chunk) {
+      const { answer } = exchange
+      if (isStale(exchange, attempt) || answer === undefined) return
+      if (exchange.bytes === 0) options.onFirstByte()
+      exchange.bytes += chunk.length
+      passOn(flow, chunk.length, writeAnswer(answer, chunk))
+    },
+    onResponseEnd() {
+      if (!isStale(exchange, attempt) && exchange.answer !== undefined) endAnswer(exchange.answer)
+    },
+    onResponseError(_, error) {
+      if (isStale(exchange, attempt)) return
+      const next = exchange.answer === undefined ? options.onUnanswered(error) : undefined
+      if (next === undefined) endExchange(exchange, toUpstreamError(error))
+      else sendAgain(exchange, next)
+    },
+  })
+}
+
+function sendAgain(exchange: Exchange, next: OutboundRequest): void {
+  const refused = exchange.controller
+  exchange.controller = exchange.flow.source = undefined
+  stopClock(exchange)
+  exchange.attempt++
+  leavePlace(exchange)
+  // Its connection goes with it: reading the rest of an answer that nobody wants could take for ever.
+  refused?.abort(SENT_AGAIN)
+  send(exchange, next)
+}
+
+function begin(exchange: Exchange, status: number, rawHeaders: RawHeaders): void {
+  const { options } = exchange
+  const problem = findUpstreamHeadProblem(status, rawHeaders, options.headerCountLimit)
+  if (problem !== undefined) return refuse(exchange, problem)
+  const next = options.onAnswer(status, rawHeaders)
+  if (next !== undefined) return sendAgain(exchange, next)
+  const head = readAnswerHead(options, { status, rawHeaders })
+  if (typeof head === 'string') return refuse(exchange, head)
+  const { headers, encodings, isEventStream, isBodiless, filter } = head
+  exchange.head = head
+  exchange.answer = startAnswer<Exchange>({
+    owner: exchange,
+    listener: ANSWER,
+    response: options.response,
+    encodings,
+    isEventStream,
+    isBodiless,
+    isFixedLength: headers.includes('content-length'),
+    streamForm: status === 200 ? options.streamForm : undefined,
+    scanner: options.scanner,
+    filter,
+    mayGoOn: isEventStream ? options.tap.mayGoOn : undefined,
+    clocks: options.clocks,
+  })
+}
+
+const refuse = (exchange: Exchange, problem: string): void =>
+  endExchange(exchange, new KeystowError('upstreamUnavailable', { cause: new Error(problem) }))
+
+const ANSWER: AnswerListener<Exchange> = {
+  onStart: sendHead,
+  onBytes: ({ options }, bytes) => options.tap.write(bytes),
+  onReady: ({ flow }) => makeReady(flow),
+  onEnd: complete,
+  onBroken: endExchange,
+}
+
+function sendHead(exchange: Exchange): void {
+  const { options, head } = exchange
+  if (head === undefined) return
+  const { response } = options
+  exchange.isHeadSent = true
+  exchange.head = undefined
+  response.writeHead(head.status, [...head.headers, ...options.onHead(head)])
+  flattenHead(response)
+  // Behind this read of the socket: a body that came with the head goes out in one write with it.
+  queueMicrotask(() => exchange.isOver || exchange.bytes > 0 || response.flushHeaders())
 }

@@ -68,8 +68,13 @@ export function readBody(request: IncomingMessage): BodyReading {
 
   function fail(error: unknown): void {
     failure ??= { error }
-    request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
+    leave()
     report()
+  }
+
+  /** The request lives as long as its answer; what has read it need not. */
+  function leave(): void {
+    request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
   }
 
   function onData(piece: Buffer): void {
@@ -83,11 +88,11 @@ export function readBody(request: IncomingMessage): BodyReading {
 
   function onEnd(): void {
     isEnded = true
+    leave()
     report()
     letGo()
   }
 
-  /** The request lives as long as its answer; what has read it need not. */
   function letGo(): void {
     if (isEnded && isWanted) take = report = ignore
   }

@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream'
 
 /** Watches how long an upstream keeps a request waiting. */
 export interface RequestClock {
-  /** It has a connection, and its body is on its way. */
-  started(): void
-  /** It is answered, or over. */
-  stop(): void
+  readonly onTimeout: () => void
+  readonly isUpload: boolean
+  timer: NodeJS.Timeout | undefined
+  isStopped: boolean
 }
 
 interface RequestClockOptions {
@@ -17,42 +17,38 @@ interface RequestClockOptions {
   readonly onTimeout: () => void
 }
 
-interface ClockState {
-  readonly onTimeout: () => void
-  timer: NodeJS.Timeout | undefined
-  isStopped: boolean
-}
-
 /** A slow upload is the client's time: the upstream's runs while it takes nothing, and when it has everything. */
 export function startRequestClock(options: RequestClockOptions): RequestClock {
   const { body, firstByteMs, onTimeout } = options
-  const clock: ClockState = { onTimeout, timer: undefined, isStopped: false }
+  const isUpload = body !== null && !Buffer.isBuffer(body)
+  const clock: RequestClock = { onTimeout, isUpload, timer: undefined, isStopped: false }
   setTimer(clock, firstByteMs)
-  if (body === null || Buffer.isBuffer(body)) return { started, stop: () => stop(clock) }
-  return watchUpload(clock, body, options)
+  if (isUpload) watchUpload(clock, body, options)
+  return clock
 }
-
-/** Nothing is to come of a body that is there: the time for an answer has begun already. */
-function started(): void {}
 
 /** undici pauses a body while its socket is full, and only then. */
 function watchUpload(
-  clock: ClockState,
+  clock: RequestClock,
   body: Readable,
   { firstByteMs, idleMs }: RequestClockOptions,
-): RequestClock {
-  const clear = (): void => clearTimeout(clock.timer)
-  body.on('pause', () => setTimer(clock, idleMs)).on('resume', clear)
+): void {
+  body.on('pause', () => setTimer(clock, idleMs)).on('resume', () => clearTimeout(clock.timer))
   body.once('end', () => setTimer(clock, firstByteMs))
-  return { started: clear, stop: () => stop(clock) }
 }
 
-function setTimer(clock: ClockState, delayMs: number): void {
+function setTimer(clock: RequestClock, delayMs: number): void {
   clearTimeout(clock.timer)
   if (!clock.isStopped) clock.timer = setTimeout(clock.onTimeout, delayMs)
 }
 
-function stop(clock: ClockState): void {
+/** It has a connection, and its body is on its way; where the body is there, the time for an answer has begun already. */
+export function noteStart({ isUpload, timer }: RequestClock): void {
+  if (isUpload) clearTimeout(timer)
+}
+
+/** It is answered, or over. */
+export function stopRequestClock(clock: RequestClock): void {
   clock.isStopped = true
   clearTimeout(clock.timer)
 }

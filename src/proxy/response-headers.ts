@@ -87,6 +87,7 @@ const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
 
 /** The upstream's answer as its raw headers told it. */
 export interface UpstreamHead {
+  readonly status: number
   /** What passes to the client: name, value, name, value. */
   readonly headers: string[]
   readonly isEventStream: boolean
@@ -130,6 +131,7 @@ export function readUpstreamHead(
   const isReframed = isEventStream || encodings?.length !== 0 || status === 204
   const headers = isReframed ? withoutHeader(passing, 'content-length') : passing
   return {
+    status,
     headers: isEventStream ? toStreamHeaders(headers) : headers,
     isEventStream,
     encodings,

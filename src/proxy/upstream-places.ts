@@ -1,13 +1,23 @@
 /** The connections that each origin may have at once, and who waits for one. */
 export interface UpstreamPlaces {
-  /** Calls `start` when there is a place, now or later. What it returns gives the place, or the waiting, up. */
-  take(origin: string, start: () => void): () => void
+  /** Calls `start` when there is a place, now or later. */
+  take(origin: string, start: () => void): UpstreamPlace
+  /** Gives the place, or the waiting, up; once is enough. */
+  leave(place: UpstreamPlace): void
+}
+
+/** A place, or who waits for one. */
+export interface UpstreamPlace {
+  readonly line: Line
+  /** Until it has been called. */
+  start: (() => void) | undefined
+  isOver: boolean
 }
 
 interface Line {
   taken: number
   /** Who came first goes first. */
-  readonly waiting: Set<() => void>
+  readonly waiting: Set<UpstreamPlace>
 }
 
 /**
@@ -23,29 +33,35 @@ export function createUpstreamPlaces(limit: number): UpstreamPlaces {
     return line
   }
 
+  function begin(place: UpstreamPlace): void {
+    const { line, start } = place
+    line.taken++
+    place.start = undefined
+    start?.()
+  }
+
   function callNext(line: Line): void {
     const [next] = line.waiting
     if (next === undefined || line.taken >= limit) return
     line.waiting.delete(next)
-    line.taken++
-    next()
+    begin(next)
   }
 
   return {
     take(origin, start) {
       const line = lineOf(origin)
-      // A function of its own, since one `start` could wait twice.
-      const waiting = (): void => start()
-      let isOver = false
-      line.waiting.add(waiting)
+      const place: UpstreamPlace = { line, start, isOver: false }
+      if (line.waiting.size === 0 && line.taken < limit) begin(place)
+      else line.waiting.add(place)
+      return place
+    },
+    leave(place) {
+      if (place.isOver) return
+      place.isOver = true
+      const { line } = place
+      if (line.waiting.delete(place)) return
+      line.taken--
       callNext(line)
-      return () => {
-        if (isOver) return
-        isOver = true
-        if (line.waiting.delete(waiting)) return
-        line.taken--
-        callNext(line)
-      }
     },
   }
 }

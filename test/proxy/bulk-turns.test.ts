@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { createBulkTurns } from '../../src/proxy/bulk-turns.ts'
-import { createFlow } from '../../src/proxy/flow.ts'
+import { createFlow, makeReady, passOn } from '../../src/proxy/flow.ts'
 
 const PIECE = 16 * 1024
 
@@ -13,12 +13,13 @@ function startFloods(count: number): number[] {
   const log: number[] = []
   const floods = Array.from({ length: count }, (_, index) => {
     let isPaused = false
-    const flow = createFlow(turns, () => ({ pause: () => (isPaused = true), resume: send }))
+    const flow = createFlow(turns)
+    flow.source = { pause: () => (isPaused = true), resume: send }
     function send(): void {
       isPaused = false
       for (let piece = 0; piece < 10_000; piece++) {
         log.push(index)
-        flow.pass(PIECE, true)
+        passOn(flow, PIECE, true)
         if (isPaused) return
       }
     }
@@ -63,7 +64,8 @@ function startFlow() {
   const turns = createBulkTurns()
   const calls: string[] = []
   const source = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
-  const flow = createFlow(turns, () => source)
+  const flow = createFlow(turns)
+  flow.source = source
   // Others have used up what there is.
   turns.take(10_000_000)
   return { flow, calls }
@@ -72,8 +74,8 @@ function startFlow() {
 describe('a flow', () => {
   it('goes on when its client has room before its turn comes', async () => {
     const { flow, calls } = startFlow()
-    flow.pass(PIECE, false)
-    flow.ready()
+    passOn(flow, PIECE, false)
+    makeReady(flow)
     expect(calls).not.toContain('resume')
     await nextTurn()
     expect(calls.filter((call) => call === 'resume')).toHaveLength(1)
@@ -81,21 +83,21 @@ describe('a flow', () => {
 
   it('goes on when its turn comes before its client has room', async () => {
     const { flow, calls } = startFlow()
-    flow.pass(PIECE, false)
+    passOn(flow, PIECE, false)
     await nextTurn()
     await nextTurn()
     expect(calls).not.toContain('resume')
-    flow.ready()
+    makeReady(flow)
     expect(calls.filter((call) => call === 'resume')).toHaveLength(1)
   })
 
   it('waits for its client alone while it is small', () => {
     const { flow, calls } = startFlow()
-    flow.pass(300, true)
+    passOn(flow, 300, true)
     expect(calls).toEqual([])
-    flow.pass(300, false)
+    passOn(flow, 300, false)
     expect(calls).toEqual(['pause'])
-    flow.ready()
+    makeReady(flow)
     expect(calls).toEqual(['pause', 'resume'])
   })
 })

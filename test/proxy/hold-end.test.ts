@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { createBulkTurns } from '../../src/proxy/bulk-turns.ts'
-import { createFlow } from '../../src/proxy/flow.ts'
+import { createFlow, passOn } from '../../src/proxy/flow.ts'
 import { createUpstreamClient, type UpstreamClient } from '../../src/proxy/upstream-client.ts'
 import { startRawUpstream } from '../helpers/raw-upstream.ts'
 
@@ -12,20 +12,19 @@ const STREAMS = 30
 function read(client: UpstreamClient, origin: string, turns: ReturnType<typeof createBulkTurns>) {
   return new Promise<number>((resolve, reject) => {
     let bytes = 0
-    let source: { pause(): void; resume(): void } | undefined
-    const flow = createFlow(turns, () => source)
+    const flow = createFlow(turns)
     client.dispatch(
       { origin, path: '/', method: 'GET' },
       {
         onRequestStart(controller) {
-          source = controller
+          flow.source = controller
         },
         onResponseData(_controller, chunk) {
           bytes += chunk.length
-          flow.pass(chunk.length, true)
+          passOn(flow, chunk.length, true)
         },
         onResponseEnd() {
-          source = undefined
+          flow.source = undefined
           resolve(bytes)
         },
         onResponseError: (_controller, error) => reject(error),

@@ -5,8 +5,10 @@ import { createUpstreamPlaces } from '../../src/proxy/upstream-places.ts'
 function startLine(limit: number) {
   const places = createUpstreamPlaces(limit)
   const started: string[] = []
-  const take = (name: string, origin = 'a'): (() => void) =>
-    places.take(origin, () => started.push(name))
+  const take = (name: string, origin = 'a'): (() => void) => {
+    const place = places.take(origin, () => started.push(name))
+    return () => places.leave(place)
+  }
   return { started, take }
 }
 
@@ -50,14 +52,13 @@ describe('places at an upstream', () => {
   it('pass on when one is given back while it is being taken', () => {
     const places = createUpstreamPlaces(1)
     const started: number[] = []
-    let leave = (): void => {}
-    leave = places.take('a', () => started.push(1))
-    const leaveSecond = places.take('a', () => {
+    const first = places.take('a', () => started.push(1))
+    const second = places.take('a', () => {
       started.push(2)
-      leaveSecond()
+      places.leave(second)
     })
     places.take('a', () => started.push(3))
-    leave()
+    places.leave(first)
     expect(started).toEqual([1, 2, 3])
   })
 })
