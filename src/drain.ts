@@ -6,10 +6,12 @@ export type EndRunning = (error: KeystowError) => void
 /** Lets what runs come to its end before the process does. */
 export interface Drain {
   isDraining(): boolean
-  /** A request begins; call what is returned when it is over. */
-  enter(): () => void
-  /** Something that can be ended when the time is up; call what is returned when it is over. */
-  track(endRunning: EndRunning): () => void
+  /** A request begins, and is over. */
+  enter(): void
+  leave(): void
+  /** Something that can be ended when the time is up, until it is over. */
+  track(endRunning: EndRunning): Tracked
+  untrack(tracked: Tracked): void
   /** Takes no more; resolves when nothing runs, at the latest when the time is up and the rest was ended. */
   start(timeoutMs: number): Promise<void>
 }
@@ -22,7 +24,7 @@ export const drainingError = (): KeystowError =>
   new KeystowError('draining', { headers: { 'retry-after': '1', connection: 'close' } })
 
 /** Emptied when it is over: a set that has grown keeps what was in it alive for a while (see `stores/rounds.ts`). */
-interface Tracked {
+export interface Tracked {
   end: EndRunning | undefined
 }
 
@@ -41,22 +43,21 @@ export function createDrain(): Drain {
 
   return {
     isDraining: () => isDraining,
-    enter() {
-      running++
-      return () => {
-        running--
-        if (running === 0) onEmpty()
-      }
+    enter: () => void running++,
+    leave() {
+      running--
+      if (running === 0) onEmpty()
     },
     track(endRunning) {
       const one: Tracked = { end: endRunning }
       tracked.add(one)
       // It was let in before, and held up until now.
       if (isTimeUp) queueMicrotask(() => one.end?.(drainingError()))
-      return () => {
-        tracked.delete(one)
-        one.end = undefined
-      }
+      return one
+    },
+    untrack(one) {
+      tracked.delete(one)
+      one.end = undefined
     },
     async start(timeoutMs) {
       isDraining = true

@@ -27,7 +27,7 @@ export interface RequestRecord {
   /** Of its body, where it has one that says what it is. */
   bodyType?: MediaType
   /** Of its body, where it is read before it is known whether it is wanted. */
-  reading?: BodyReading
+  reading?: BodyReading | undefined
   /** As the client named it. */
   model?: string
   isStream?: boolean

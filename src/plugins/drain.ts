@@ -20,11 +20,11 @@ export default fp(
       const path = request.record.target?.path ?? ''
       if (ALWAYS_ANSWERED.has(path)) return done()
       if (drain.isDraining()) return done(drainingError())
-      const leave = drain.enter()
-      const untrack = drain.track((error) => endUpload(request.raw, error))
+      drain.enter()
+      const upload = drain.track((error) => endUpload(request.raw, error))
       reply.raw.on('close', () => {
-        untrack()
-        leave()
+        drain.untrack(upload)
+        drain.leave()
       })
       return done()
     })

@@ -62,6 +62,7 @@ export async function readCall(
     limitBytes: record.policy.bodyLimitBytes,
     isModelChecked: mustKnowModel(client),
   })
+  record.reading = undefined
   const { model, stream } = body.fields
   if (model !== undefined) record.model = model
   if (stream !== undefined) record.isStream = stream

@@ -1,147 +1,216 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Drain } from '../drain.ts'
+
+import type { Drain, Tracked } from '../drain.ts'
 import type { Metrics } from '../metrics.ts'
-import type { AnswerTap } from '../proxy/answer-tap.ts'
-import type { CredentialTurns } from '../proxy/credential-turns.ts'
+import type { BulkTurns } from '../proxy/bulk-turns.ts'
+import {
+  type CredentialTurns,
+  endTurns,
+  noteAnswer,
+  noteFailure,
+  startTurns,
+} from '../proxy/credential-turns.ts'
 import type { EgressScanner } from '../proxy/egress-scan.ts'
-import { endExchange, type Exchange, startExchange } from '../proxy/exchange.ts'
-import type { ExchangeEnding, ExchangeOptions, OutboundRequest } from '../proxy/exchange-options.ts'
+import { endExchange, startExchange } from '../proxy/exchange.ts'
+import type { Exchange } from '../proxy/exchange-state.ts'
+import type {
+  ExchangeEnding,
+  ExchangeListener,
+  OutboundRequest,
+} from '../proxy/exchange-options.ts'
+import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
 import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
-import type { BulkTurns } from '../proxy/bulk-turns.ts'
 import type { UpstreamClient } from '../proxy/upstream-client.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
-import type { Bookkeeping } from '../usage/bookkeeping.ts'
-import type { Meter } from '../usage/meter.ts'
+import { type Books, createMayGoOn, settleBooks } from '../usage/bookkeeping.ts'
 import { createUsageFrameFilter } from '../usage/usage-frame.ts'
+import type { Call } from './read-call.ts'
 import { tokenRedactorOf } from './request-log.ts'
-import type { Settle } from './settling.ts'
 
-export interface ExchangeParts {
+/** What requests are forwarded with. */
+export interface ForwardServices {
   readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
   readonly bulk: BulkTurns
   readonly drain: Drain
   readonly scanner: EgressScanner
   readonly metrics: Metrics
+}
+
+/** A request that is forwarded, and what goes with it. */
+export interface Forwarding {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly services: ForwardServices
+  readonly call: Call
+  readonly books: Books
+  sending?: Sending
+  running?: Exchange<Forwarding>
+  tracked?: Tracked
+  /** Until its answer is in the exchange's hands, or Fastify is to answer instead. */
+  taking?: PromiseWithResolvers<void>
+}
+
+interface Sending {
   readonly turns: CredentialTurns
-  /** The request as it goes out with the current credential. */
-  readonly buildOutbound: () => OutboundRequest
-  readonly meter: Meter
-  readonly books: Bookkeeping
-  readonly settle: Settle
-  /** The usage of a stream was asked for by Keystow alone. */
-  readonly isUsageAdded: boolean
-  /** Is told of the exchange once it runs. */
-  readonly link: { running?: Exchange }
+  /** Without the credential: name, value, name, value. */
+  readonly headers: string[]
 }
 
 /** Resolves once the answer is in the exchange's hands, and rejects with what Fastify is to answer instead. */
-export function runExchange(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  parts: ExchangeParts,
-): Promise<void> {
-  const { dispatcher, places, bulk, drain, scanner, turns, buildOutbound, settle, link } = parts
-  const { record } = request
-  return new Promise((resolve, reject) => {
-    let untrack = (): void => {}
-    function takeOver(): void {
-      reply.hijack()
-      resolve()
-    }
-    function end(ending: ExchangeEnding, status: number): void {
-      untrack()
-      turns.end()
-      settle(ending, status)
-    }
-    const running = startExchange({
-      ...createObservers(request, parts),
-      dispatcher,
-      places,
-      bulk,
-      scanner,
-      clocks: record.policy.clocks,
-      tap: createTap(parts),
-      headerCountLimit: record.policy.config.upstreamHeaderCountLimit,
-      request: buildOutbound(),
-      response: reply.raw,
-      streamForm: findStreamForm(record.target?.path ?? ''),
-      onHead(head) {
-        if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
-        if (head.isEventStream) record.isStream = true
-        // A connection cannot be used again while the client still sends a body that nobody reads.
-        if (!request.raw.complete && hasBody(request.raw)) reply.header('connection', 'close')
-        takeOver()
-        return flatten(reply.getHeaders())
-      },
-      onRefused(error) {
-        end('aborted', error.status)
-        reject(error)
-      },
-      onEnded(ending, bytes, error) {
-        record.ending = ending
-        record.bytes = bytes
-        if (error !== undefined) record.error = error
-        end(ending, ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode)
-        // Before the client has the end, so that its next request finds the place free.
-        record.slot?.release()
-        if (!reply.sent) takeOver()
-      },
-    })
-    link.running = running
-    untrack = drain.track((error) => endExchange(running, error))
+export function runExchange(forwarding: Forwarding): Promise<void> {
+  const { request, reply, services, call, books } = forwarding
+  const { clocks, config } = request.record.policy
+  const taking = Promise.withResolvers<void>()
+  const sending = prepareSending(request, call)
+  forwarding.taking = taking
+  forwarding.sending = sending
+  const running = startExchange<Forwarding>({
+    owner: forwarding,
+    listener: LISTENER,
+    dispatcher: services.dispatcher,
+    places: services.places,
+    bulk: services.bulk,
+    scanner: services.scanner,
+    clocks,
+    headerCountLimit: config.upstreamHeaderCountLimit,
+    request: buildOutbound(forwarding, sending),
+    response: reply.raw,
+    streamForm: findStreamForm(request.record.target?.path ?? ''),
+    mayGoOn: createMayGoOn(books),
   })
+  forwarding.running = running
+  if (!running.isOver) {
+    forwarding.tracked = services.drain.track((error) => endExchange(running, error))
+  }
+  return taking.promise
 }
 
-function createTap({ books, meter, isUsageAdded }: ExchangeParts): AnswerTap {
-  return {
-    mayGoOn: books.mayGoOn,
-    sent: () => books.sent(),
-    begin(head) {
-      meter.begin(head)
-      const isHidden = isUsageAdded && head.isEventStream && head.status === 200
-      return isHidden ? createUsageFrameFilter() : undefined
-    },
-    write: (bytes) => meter.write(bytes),
-  }
+/** Chooses a credential. */
+function prepareSending({ raw }: FastifyRequest, call: Call): Sending {
+  const { family, fields, length, isWhole } = call
+  const headers = buildOutboundHeaders(raw.rawHeaders, family)
+  if (length !== undefined) headers.push('content-length', String(length))
+  const model = fields.model ?? family.name
+  return { headers, turns: startTurns(family.pool, { model, isRepeatable: isWhole }) }
+}
+
+/** The request as it goes out with the current credential; built anew for every attempt. */
+function buildOutbound(
+  { request: { record, method }, call }: Forwarding,
+  { turns, headers }: Sending,
+): OutboundRequest {
+  const { family, target, content } = call
+  const { credential } = turns.current
+  if (family.pool.members.length > 1) record.credential = credential.fingerprint
+  // Last, so that nothing the client sent can stand beside it or take it out.
+  const withCredential = family.withCredential(headers, turns.current)
+  const path = target.path + target.search
+  return { origin: family.origin, path, method, headers: withCredential, body: content }
+}
+
+const LISTENER: ExchangeListener<Forwarding> = {
+  onSent({ books }) {
+    books.isSent = true
+  },
+  onAnswer(forwarding, status, rawHeaders) {
+    const { request, sending } = forwarding
+    if (sending === undefined) return undefined
+    if (noteAnswer(sending.turns, status, rawHeaders)) return sendAgain(forwarding, sending, status)
+    if (KEY_REFUSALS.has(status)) {
+      const { fingerprint: credential } = sending.turns.current.credential
+      const { id: requestId } = request.record
+      request.log.warn({ requestId, credential, status }, 'the upstream refused the key')
+    }
+    return undefined
+  },
+  onUnanswered(forwarding, error) {
+    const { sending } = forwarding
+    if (sending === undefined || !noteFailure(sending.turns, error)) return undefined
+    return sendAgain(forwarding, sending)
+  },
+  onBegin({ call }, head) {
+    call.meter.begin(head)
+    const isHidden = call.isUsageAdded && head.isEventStream && head.status === 200
+    return isHidden ? createUsageFrameFilter() : undefined
+  },
+  onHead(forwarding, head) {
+    const { request, reply } = forwarding
+    const { record, raw } = request
+    if (head.requestId !== undefined) record.upstreamRequestId = head.requestId
+    if (head.isEventStream) record.isStream = true
+    // A connection cannot be used again while the client still sends a body that nobody reads.
+    if (!raw.complete && hasBody(raw)) reply.header('connection', 'close')
+    takeOver(forwarding)
+    return flatten(reply.getHeaders())
+  },
+  onBytes: ({ call }, bytes) => call.meter.write(bytes),
+  onFirstByte({ request }) {
+    request.record.firstByteAt = performance.now()
+  },
+  onLeak({ request, services }, count) {
+    const { record, log } = request
+    services.metrics.redactions.inc(count)
+    const path = tokenRedactorOf(request).path(record.target?.path ?? '')
+    log.error({ alarm: 'credential_in_answer', requestId: record.id, path, count })
+  },
+  onRefused(forwarding, error) {
+    end(forwarding, 'aborted', error.status)
+    forwarding.taking?.reject(error)
+  },
+  onEnded(forwarding, { ending, bytes, error }) {
+    const { request, reply } = forwarding
+    const { record } = request
+    record.ending = ending
+    record.bytes = bytes
+    if (error !== undefined) record.error = error
+    end(forwarding, ending, ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode)
+    // Before the client has the end, so that its next request finds the place free.
+    record.slot?.release()
+    if (!reply.sent) takeOver(forwarding)
+  },
 }
 
 /** The client reads it as if its own token were meant: unknown, and (a reseller's) out of points. */
 const KEY_REFUSALS: ReadonlySet<number> = new Set([401, 428])
 
-type Observers = Pick<ExchangeOptions, 'onAnswer' | 'onUnanswered' | 'onLeak' | 'onFirstByte'>
+/** The request's own line names only the credential that was used last. */
+function sendAgain(forwarding: Forwarding, sending: Sending, status?: number): OutboundRequest {
+  const { request, books } = forwarding
+  const { id: requestId, credential } = request.record
+  // Nothing was done for what went out.
+  books.isSent = false
+  request.log.warn({ requestId, credential, status }, 'refused: sent again with another key')
+  return buildOutbound(forwarding, sending)
+}
 
-function createObservers(request: FastifyRequest, parts: ExchangeParts): Observers {
+function takeOver(forwarding: Forwarding): void {
+  forwarding.reply.hijack()
+  forwarding.taking?.resolve()
+}
+
+function end(forwarding: Forwarding, ending: ExchangeEnding, status: number): void {
+  const { services, tracked, sending } = forwarding
+  if (tracked !== undefined) services.drain.untrack(tracked)
+  if (sending !== undefined) endTurns(sending.turns)
+  settle(forwarding, ending, status)
+}
+
+/** Enters how it ended; the first word on it counts. Nobody waits for it: the ledger keeps it in its turn. */
+export function settle(
+  { request, books }: Forwarding,
+  ending: ExchangeEnding,
+  status: number,
+): void {
   const { record, log } = request
-  const { turns, buildOutbound, books, metrics } = parts
-  /** The request's own line names only the credential that was used last. */
-  const sendAgain = (status?: number): OutboundRequest => {
-    const { id: requestId, credential } = record
-    books.refused()
-    log.warn({ requestId, credential, status }, 'refused: sent again with another key')
-    return buildOutbound()
-  }
-  return {
-    onAnswer(status, rawHeaders) {
-      if (turns.answered(status, rawHeaders)) return sendAgain(status)
-      if (KEY_REFUSALS.has(status)) {
-        const { fingerprint: credential } = turns.current().credential
-        log.warn({ requestId: record.id, credential, status }, 'the upstream refused the key')
-      }
-      return undefined
-    },
-    onUnanswered: (error) => (turns.failed(error) ? sendAgain() : undefined),
-    onLeak(count) {
-      metrics.redactions.inc(count)
-      const path = tokenRedactorOf(request).path(record.target?.path ?? '')
-      log.error({ alarm: 'credential_in_answer', requestId: record.id, path, count })
-    },
-    onFirstByte() {
-      record.firstByteAt = performance.now()
-    },
-  }
+  const { firstByteAt, startedAt, bytes, upstreamRequestId } = record
+  const firstByteMs = firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt)
+  const durationMs = Math.round(performance.now() - startedAt)
+  settleBooks(books, { ending, status, firstByteMs, durationMs, bytes, upstreamRequestId }).catch(
+    (err: unknown) => log.error({ err, requestId: record.id }, 'not in the ledger'),
+  )
 }
 
 function flatten(headers: ReturnType<FastifyReply['getHeaders']>): string[] {

@@ -1,5 +1,4 @@
 import type { StreamFilter } from '../usage/usage-frame.ts'
-import { typeOf } from './answer-tap.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
 import {
@@ -23,21 +22,28 @@ interface ReceivedHead {
   readonly rawHeaders: RawHeaders
 }
 
-/** The head as it may pass, or why the answer cannot; the tap learns that it begins. */
-export function readAnswerHead(
-  options: ExchangeOptions,
+/** The head as it may pass, or why the answer cannot. */
+export function readAnswerHead<Owner>(
+  options: ExchangeOptions<Owner>,
   { status, rawHeaders }: ReceivedHead,
 ): AnswerHead | string {
-  const { request, scanner, tap } = options
+  const { request, scanner, owner, listener } = options
   const head = readUpstreamHead(status, rawHeaders, request.origin + request.path)
   const isBodiless = request.method === 'HEAD' || status === 204 || status === 304
   const encodings = isBodiless ? [] : head.encodings
   if (encodings === undefined) return 'the answer has a content-encoding that is unknown'
   const safe = redactHead(head, scanner)
-  if (safe.leaks > 0) options.onLeak(safe.leaks)
+  if (safe.leaks > 0) listener.onLeak(owner, safe.leaks)
   const { isEventStream } = head
-  const filter = tap.begin({ status, isEventStream, contentType: typeOf(safe.headers) })
+  const contentType = typeOf(safe.headers)
+  const filter = listener.onBegin(owner, { status, isEventStream, contentType })
   const headers =
     filter === undefined ? safe.headers : withoutHeader(safe.headers, 'content-length')
   return { ...safe, headers, encodings, isBodiless, filter }
+}
+
+/** The content type of an answer, from name, value, name, value. */
+function typeOf(headers: readonly string[]): string | undefined {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'content-type')
+  return at === -1 ? undefined : headers[at + 1]
 }

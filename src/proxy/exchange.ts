@@ -1,8 +1,5 @@
-import type { Dispatcher } from 'undici'
-
 import { KeystowError } from '../errors.ts'
 import {
-  type Answer,
   type AnswerListener,
   endAnswer,
   noteDrain,
@@ -11,40 +8,15 @@ import {
   stopAnswer,
   writeAnswer,
 } from './answer.ts'
-import { type AnswerHead, readAnswerHead } from './answer-head.ts'
+import { readAnswerHead } from './answer-head.ts'
 import { type RawHeaders, toTexts } from './connection-tokens.ts'
-import type { ExchangeOptions, OutboundRequest } from './exchange-options.ts'
+import type { ExchangeEnd, ExchangeOptions, OutboundRequest } from './exchange-options.ts'
+import { type Exchange, isStale, leavePlace, stopClock } from './exchange-state.ts'
 import { flattenHead } from './flatten-head.ts'
-import { createFlow, type Flow, makeReady, passOn } from './flow.ts'
-import {
-  noteStart,
-  type RequestClock,
-  startRequestClock,
-  stopRequestClock,
-} from './request-clock.ts'
+import { createFlow, makeReady, passOn } from './flow.ts'
+import { noteStart, startRequestClock } from './request-clock.ts'
 import { toUpstreamError } from './upstream-error.ts'
-import type { UpstreamPlace } from './upstream-places.ts'
 import { findUpstreamHeadProblem } from './upstream-head-problem.ts'
-
-/** An exchange that runs, or has run. */
-export interface Exchange {
-  readonly options: ExchangeOptions
-  readonly flow: Flow
-  /** What passes of the answer's head. */
-  head: AnswerHead | undefined
-  answer: Answer<Exchange> | undefined
-  controller: Dispatcher.DispatchController | undefined
-  clock: RequestClock | undefined
-  place: UpstreamPlace | undefined
-  /** The attempt that counts: nothing of an earlier one reaches the client. */
-  attempt: number
-  /** Of body that came from the upstream. */
-  bytes: number
-  isHeadSent: boolean
-  isOver: boolean
-  readonly onClientClose: () => void
-  readonly onDrain: () => void
-}
 
 const CLIENT_LEFT = new Error('the client left')
 const SENT_AGAIN = new Error('the request was sent again')
@@ -53,9 +25,9 @@ const SENT_AGAIN = new Error('the request was sent again')
  * Sends one request upstream and its answer to the client: every chunk in the turn in which it came, no
  * further than the client reads, and not a moment longer than the client stays.
  */
-export function startExchange(options: ExchangeOptions): Exchange {
+export function startExchange<Owner>(options: ExchangeOptions<Owner>): Exchange<Owner> {
   const { request, response } = options
-  const exchange: Exchange = {
+  const exchange: Exchange<Owner> = {
     options,
     flow: createFlow(options.bulk),
     head: undefined,
@@ -81,34 +53,38 @@ export function startExchange(options: ExchangeOptions): Exchange {
 }
 
 /** Ends it as if the upstream had failed with this error. */
-export function endExchange(exchange: Exchange, error: KeystowError): void {
+export function endExchange<Owner>(exchange: Exchange<Owner>, error: KeystowError): void {
   if (!finish(exchange)) return
   const { options, controller, answer, bytes } = exchange
   controller?.abort(error)
-  if (answer === undefined || !exchange.isHeadSent) return options.onRefused(error)
-  options.onEnded('aborted', bytes, error)
+  if (answer === undefined || !exchange.isHeadSent)
+    return options.listener.onRefused(options.owner, error)
+  options.listener.onEnded(options.owner, { ending: 'aborted', bytes, error })
   answer.writer.fail(error)
 }
 
 /** What `mayGoOn` held back may pass. */
-export function resumeExchange({ isOver, answer }: Exchange): void {
+export function resumeExchange<Owner>({ isOver, answer }: Exchange<Owner>): void {
   if (!isOver && answer !== undefined) resumeAnswer(answer)
 }
 
-function leave(exchange: Exchange): void {
+function leave<Owner>(exchange: Exchange<Owner>): void {
   if (!finish(exchange)) return
-  exchange.controller?.abort(CLIENT_LEFT)
-  exchange.options.onEnded('cancelled', exchange.bytes)
+  const { options, controller, bytes } = exchange
+  controller?.abort(CLIENT_LEFT)
+  options.listener.onEnded(options.owner, { ending: 'cancelled', bytes })
 }
 
-function complete(exchange: Exchange, error: KeystowError | undefined): void {
+function complete<Owner>(exchange: Exchange<Owner>, error: KeystowError | undefined): void {
   if (!finish(exchange)) return
   const { options, bytes } = exchange
-  if (bytes === 0) options.onFirstByte()
-  options.onEnded(error === undefined ? 'completed' : 'aborted', bytes, error)
+  if (bytes === 0) options.listener.onFirstByte(options.owner)
+  const end: ExchangeEnd =
+    error === undefined ? { ending: 'completed', bytes } : { ending: 'aborted', bytes, error }
+  options.listener.onEnded(options.owner, end)
 }
 
-function finish(exchange: Exchange): boolean {
+function finish<Owner>(exchange: Exchange<Owner>): boolean {
   if (exchange.isOver) return false
   const { options, flow, answer } = exchange
   exchange.isOver = true
@@ -120,21 +96,11 @@ function finish(exchange: Exchange): boolean {
   if (answer === undefined) return true
   stopAnswer(answer)
   const leaks = answer.scan.hits()
-  if (leaks > 0) options.onLeak(leaks)
+  if (leaks > 0) options.listener.onLeak(options.owner, leaks)
   return true
 }
 
-function leavePlace(exchange: Exchange): void {
-  if (exchange.place !== undefined) exchange.options.places.leave(exchange.place)
-}
-
-/** A clock that has stopped is not kept for as long as the answer takes. */
-function stopClock(exchange: Exchange): void {
-  if (exchange.clock !== undefined) stopRequestClock(exchange.clock)
-  exchange.clock = undefined
-}
-
-function send(exchange: Exchange, outbound: OutboundRequest): void {
+function send<Owner>(exchange: Exchange<Owner>, outbound: OutboundRequest): void {
   const { clocks, places } = exchange.options
   const attempt = ++exchange.attempt
   exchange.clock = startRequestClock({
@@ -148,10 +114,11 @@ function send(exchange: Exchange, outbound: OutboundRequest): void {
   else exchange.place = place
 }
 
-const isStale = (exchange: Exchange, attempt: number): boolean =>
-  exchange.isOver || attempt !== exchange.attempt
-
-function dispatch(exchange: Exchange, outbound: OutboundRequest, attempt: number): void {
+function dispatch<Owner>(
+  exchange: Exchange<Owner>,
+  outbound: OutboundRequest,
+  attempt: number,
+): void {
   const { options, flow } = exchange
   options.dispatcher.dispatch(outbound, {
     onRequestStart(controller) {
@@ -159,7 +126,7 @@ function dispatch(exchange: Exchange, outbound: OutboundRequest, attempt: number
       if (isStale(exchange, attempt)) return controller.abort(CLIENT_LEFT)
       exchange.controller = flow.source = controller
       if (exchange.clock !== undefined) noteStart(exchange.clock)
-      options.tap.sent()
+      options.listener.onSent(options.owner)
     },
     onResponseStart(controller, status) {
       // 102 and 103 announce an answer; they are not one.
@@ -173,7 +140,7 @@ function dispatch(exchange: Exchange, outbound: OutboundRequest, attempt: number
     onResponseData(_, chunk) {
       const { answer } = exchange
       if (isStale(exchange, attempt) || answer === undefined) return
-      if (exchange.bytes === 0) options.onFirstByte()
+      if (exchange.bytes === 0) options.listener.onFirstByte(options.owner)
       exchange.bytes += chunk.length
       passOn(flow, chunk.length, writeAnswer(answer, chunk))
     },
@@ -182,14 +149,17 @@ function dispatch(exchange: Exchange, outbound: OutboundRequest, attempt: number
     },
     onResponseError(_, error) {
       if (isStale(exchange, attempt)) return
-      const next = exchange.answer === undefined ? options.onUnanswered(error) : undefined
+      const next =
+        exchange.answer === undefined
+          ? options.listener.onUnanswered(options.owner, error)
+          : undefined
       if (next === undefined) endExchange(exchange, toUpstreamError(error))
       else sendAgain(exchange, next)
     },
   })
 }
 
-function sendAgain(exchange: Exchange, next: OutboundRequest): void {
+function sendAgain<Owner>(exchange: Exchange<Owner>, next: OutboundRequest): void {
   const refused = exchange.controller
   exchange.controller = exchange.flow.source = undefined
   stopClock(exchange)
@@ -200,17 +170,17 @@ function sendAgain(exchange: Exchange, next: OutboundRequest): void {
   send(exchange, next)
 }
 
-function begin(exchange: Exchange, status: number, rawHeaders: RawHeaders): void {
+function begin<Owner>(exchange: Exchange<Owner>, status: number, rawHeaders: RawHeaders): void {
   const { options } = exchange
   const problem = findUpstreamHeadProblem(status, rawHeaders, options.headerCountLimit)
   if (problem !== undefined) return refuse(exchange, problem)
-  const next = options.onAnswer(status, rawHeaders)
+  const next = options.listener.onAnswer(options.owner, status, rawHeaders)
   if (next !== undefined) return sendAgain(exchange, next)
   const head = readAnswerHead(options, { status, rawHeaders })
   if (typeof head === 'string') return refuse(exchange, head)
   const { headers, encodings, isEventStream, isBodiless, filter } = head
   exchange.head = head
-  exchange.answer = startAnswer<Exchange>({
+  exchange.answer = startAnswer<Exchange<Owner>>({
     owner: exchange,
     listener: ANSWER,
     response: options.response,
@@ -221,29 +191,32 @@ function begin(exchange: Exchange, status: number, rawHeaders: RawHeaders): void
     streamForm: status === 200 ? options.streamForm : undefined,
     scanner: options.scanner,
     filter,
-    mayGoOn: isEventStream ? options.tap.mayGoOn : undefined,
+    mayGoOn: isEventStream ? options.mayGoOn : undefined,
     clocks: options.clocks,
   })
 }
 
-const refuse = (exchange: Exchange, problem: string): void =>
+const refuse = <Owner>(exchange: Exchange<Owner>, problem: string): void =>
   endExchange(exchange, new KeystowError('upstreamUnavailable', { cause: new Error(problem) }))
 
-const ANSWER: AnswerListener<Exchange> = {
+const ANSWER: AnswerListener<Exchange<unknown>> = {
   onStart: sendHead,
-  onBytes: ({ options }, bytes) => options.tap.write(bytes),
+  onBytes: ({ options }, bytes) => options.listener.onBytes(options.owner, bytes),
   onReady: ({ flow }) => makeReady(flow),
   onEnd: complete,
   onBroken: endExchange,
 }
 
-function sendHead(exchange: Exchange): void {
+function sendHead<Owner>(exchange: Exchange<Owner>): void {
   const { options, head } = exchange
   if (head === undefined) return
   const { response } = options
   exchange.isHeadSent = true
   exchange.head = undefined
-  response.writeHead(head.status, [...head.headers, ...options.onHead(head)])
+  response.writeHead(head.status, [
+    ...head.headers,
+    ...options.listener.onHead(options.owner, head),
+  ])
   flattenHead(response)
   // Behind this read of the socket: a body that came with the head goes out in one write with it.
   queueMicrotask(() => exchange.isOver || exchange.bytes > 0 || response.flushHeaders())

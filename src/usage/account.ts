@@ -15,7 +15,7 @@ export interface Account {
   settle(entry: LedgerEntry): Promise<void>
 }
 
-interface AccountOptions {
+export interface AccountOptions {
   readonly store: Pick<LedgerStore, 'open' | 'grow' | 'settle'>
   readonly reservation: Reservation
   /** How much is reserved at a time. Asked for when half of it is used, so that a stream seldom waits. */

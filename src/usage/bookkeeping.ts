@@ -1,6 +1,6 @@
 import { KeystowError } from '../errors.ts'
 import type { LedgerStore } from '../stores/ledger-store.ts'
-import { type Account, openAccount } from './account.ts'
+import { type Account, type AccountOptions, openAccount } from './account.ts'
 import { isInMoney, type Reservation } from './budget.ts'
 import { type CostOutlook, createCostOutlook, FREE_OUTLOOK } from './cost-outlook.ts'
 import type { Demand } from './demand.ts'
@@ -11,6 +11,7 @@ import type { Meter } from './meter.ts'
 import { costOf } from './price.ts'
 import type { Pricing } from './pricing.ts'
 import { reservationAmounts } from './reservation-amounts.ts'
+import type { UsageMetrics } from '../usage-metrics.ts'
 import { NO_USAGE } from './usage.ts'
 
 /** How a request ended, as far as its record tells. */
@@ -19,27 +20,7 @@ type Ending = Pick<
   'status' | 'firstByteMs' | 'durationMs' | 'bytes' | 'upstreamRequestId'
 > & { readonly ending: EntryEnding }
 
-/** The one entry of a request in the ledger, and what it may spend. */
-export interface Bookkeeping {
-  /**
-   * Before the call: from now on a process that dies leaves an entry. Throws the error that the client is to get when
-   * its budget does not allow the call.
-   */
-  open(): Promise<void>
-  /** The call goes out. */
-  sent(): void
-  /** What went out was refused, and nothing was done for it; it may go out again. */
-  refused(): void
-  /**
-   * To be asked after every event of a stream: whether the next one may follow, or waits for `onResume` or
-   * `onExhausted`. Absent when there is no budget that it could spend.
-   */
-  readonly mayGoOn: (() => boolean) | undefined
-  /** After it, however it ended; only the first word on it counts. */
-  settle(ending: Ending): Promise<void>
-}
-
-interface BookkeepingOptions {
+interface BooksOptions {
   readonly ledger: Pick<LedgerStore, 'open' | 'grow' | 'settle'>
   readonly pricing: Pricing
   readonly meter: Meter
@@ -52,96 +33,116 @@ interface BookkeepingOptions {
     readonly fields: { readonly model?: string; readonly stream?: boolean; readonly n?: number }
   }
   /** Sees the entry, once. */
-  readonly onEntry: (entry: LedgerEntry) => void
-  /** The stream may go on. */
-  readonly onResume: () => void
-  /** The stream is to end with this error; at most once, and not after `settle`. */
-  readonly onExhausted: (error: KeystowError) => void
+  readonly metrics: UsageMetrics
 }
+
+/** The one entry of a request in the ledger, and what it may spend. */
+export interface Books {
+  readonly options: BooksOptions
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly outlook: CostOutlook
+  account: Account | undefined
+  /** Whether the upstream has it, and may be doing something for it. */
+  isSent: boolean
+  isSettled: boolean
+}
+
+/** A stream that its budget holds back. */
+type BudgetedStream = Pick<AccountOptions, 'onResume' | 'onExhausted'>
 
 const NOTHING_USED = { ...NO_USAGE, costMicros: 0, isEstimated: false }
 
-export function createBookkeeping(options: BookkeepingOptions): Bookkeeping {
-  const { ledger, pricing, meter, demand, request } = options
-  const { id, clientId, path, caps, startedAt, fields, family, endpoint } = request
-  // By the wall clock as it is now: it may have been set since the process began.
-  const at = Math.round(Date.now() - (performance.now() - startedAt))
-  const { currency } = pricing
-  const hasMoneyCap = isInMoney(caps)
-  const outlook = hasMoneyCap ? readOutlook(options) : FREE_OUTLOOK
-  let account: Account | undefined
-  let isSent = false
-  let isSettled = false
-
-  const nameModel = (): string => fields.model ?? demand().formModel ?? ''
-
-  function read(isWhole: boolean) {
-    const reading = meter.read(isWhole)
-    const price = findPrice(pricing, { endpoint, family, model: nameModel() }, reading)
-    const cost = price && costOf(reading.usage, price)
-    const costMicros = reading.isBilled ? cost : 0
-    return { ...reading.usage, costMicros, isEstimated: reading.isEstimated }
-  }
-
+/** Throws the error that the client is to get when nobody can tell what its call would cost. */
+export function createBooks(options: BooksOptions): Books {
+  const { startedAt, caps } = options.request
   return {
-    async open() {
-      const reservation: Reservation = {
-        ...reservationAmounts(outlook),
-        id,
-        at,
-        clientId,
-        path,
-        currency,
-        model: nameModel(),
-        caps,
-        // As if it were sent: of a process that dies in this moment nobody knows whether it was.
-        estimate: () => read(false),
-      }
-      // What has no cap is granted without a word that could be waited for.
-      if (caps.length === 0) await ledger.open(reservation)
-      else {
-        const { stepMicros } = outlook
-        const { onResume, onExhausted } = options
-        const opening = { store: ledger, reservation, stepMicros, onResume, onExhausted }
-        account = await openAccount(opening)
-      }
-    },
-    sent() {
-      isSent = true
-    },
-    refused() {
-      isSent = false
-    },
-    mayGoOn: hasMoneyCap
-      ? () => account?.spend(outlook.costAfter(meter.outputTokens())) ?? true
-      : undefined,
-    async settle({ ending, status, firstByteMs, durationMs, bytes, upstreamRequestId }) {
-      if (isSettled) return
-      isSettled = true
-      const used = isSent ? read(ending === 'completed') : NOTHING_USED
-      const entry: LedgerEntry = {
-        ...used,
-        id,
-        at,
-        clientId,
-        path,
-        currency,
-        model: nameModel(),
-        status,
-        firstByteMs,
-        durationMs,
-        bytes,
-        upstreamRequestId,
-        ending: isSent ? ending : 'refused',
-      }
-      options.onEntry(entry)
-      await (account ?? ledger).settle(entry)
-    },
+    options,
+    // By the wall clock as it is now: it may have been set since the process began.
+    at: Math.round(Date.now() - (performance.now() - startedAt)),
+    outlook: isInMoney(caps) ? readOutlook(options) : FREE_OUTLOOK,
+    account: undefined,
+    isSent: false,
+    isSettled: false,
   }
 }
 
+/**
+ * Before the call: from now on a process that dies leaves an entry. Throws the error that the client is to get when
+ * its budget does not allow the call.
+ */
+export async function openBooks(books: Books, stream: BudgetedStream): Promise<void> {
+  const { options, outlook } = books
+  const { ledger } = options
+  const { caps } = options.request
+  const reservation: Reservation = {
+    ...reservationAmounts(outlook),
+    ...headOf(books),
+    caps,
+    // As if it were sent: of a process that dies in this moment nobody knows whether it was.
+    estimate: () => readUse(books, false),
+  }
+  // What has no cap is granted without a word that could be waited for.
+  if (caps.length === 0) await ledger.open(reservation)
+  else {
+    const { stepMicros } = outlook
+    books.account = await openAccount({ store: ledger, reservation, stepMicros, ...stream })
+  }
+}
+
+/**
+ * What is to be asked after every event of a stream: whether the next one may follow, or waits for `onResume` or
+ * `onExhausted`. Absent when there is no budget that it could spend.
+ */
+export function createMayGoOn(books: Books): (() => boolean) | undefined {
+  const { options, outlook } = books
+  if (!isInMoney(options.request.caps)) return undefined
+  return () => books.account?.spend(outlook.costAfter(options.meter.outputTokens())) ?? true
+}
+
+/** After it, however it ended; only the first word on it counts. */
+export async function settleBooks(books: Books, end: Ending): Promise<void> {
+  if (books.isSettled) return
+  books.isSettled = true
+  const { options, account, isSent } = books
+  const { ledger, pricing, request } = options
+  const used = isSent ? readUse(books, end.ending === 'completed') : NOTHING_USED
+  const entry: LedgerEntry = {
+    ...used,
+    ...headOf(books),
+    status: end.status,
+    firstByteMs: end.firstByteMs,
+    durationMs: end.durationMs,
+    bytes: end.bytes,
+    upstreamRequestId: end.upstreamRequestId,
+    ending: isSent ? end.ending : 'refused',
+  }
+  options.metrics.observe(entry, { endpoint: request.endpoint, pricing })
+  await (account ?? ledger).settle(entry)
+}
+
+/** What an entry says of its request from the beginning. */
+function headOf({ options, at }: Books) {
+  const { id, clientId, path } = options.request
+  const { currency } = options.pricing
+  return { id, at, clientId, path, currency, model: modelOf(options) }
+}
+
+const modelOf = ({ request, demand }: BooksOptions): string =>
+  request.fields.model ?? demand().formModel ?? ''
+
+function readUse({ options }: Books, isWhole: boolean) {
+  const { meter, pricing, request } = options
+  const { endpoint, family } = request
+  const reading = meter.read(isWhole)
+  const price = findPrice(pricing, { endpoint, family, model: modelOf(options) }, reading)
+  const cost = price && costOf(reading.usage, price)
+  const costMicros = reading.isBilled ? cost : 0
+  return { ...reading.usage, costMicros, isEstimated: reading.isEstimated }
+}
+
 /** Throws when nobody can tell what the call would cost. */
-function readOutlook({ pricing, demand, request }: BookkeepingOptions): CostOutlook {
+function readOutlook({ pricing, demand, request }: BooksOptions): CostOutlook {
   const { endpoint, family, fields } = request
   if (endpoint === 'free') return FREE_OUTLOOK
   const asked = demand()

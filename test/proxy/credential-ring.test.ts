@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { createCredentialRing } from '../../src/proxy/bound-credential.ts'
 import { createCredentialPool } from '../../src/proxy/credential-pool.ts'
-import { startTurns } from '../../src/proxy/credential-turns.ts'
+import { endTurns, noteAnswer, startTurns } from '../../src/proxy/credential-turns.ts'
 import { createEgressScanner } from '../../src/proxy/egress-scan.ts'
 import { createSecret } from '../../src/secret.ts'
 
@@ -53,11 +53,11 @@ describe('keys that were replaced', () => {
   it('are known while a request runs that was sent with them', () => {
     const { known, use, rotate, isHidden } = createStage()
     const turns = startTurns(use(0), TURN)
-    turns.answered(200, [])
+    noteAnswer(turns, 200, [])
     rotate(1, 200)
     expect(isHidden(0)).toBe(true)
-    turns.end()
-    turns.end()
+    endTurns(turns)
+    endTurns(turns)
     expect(isHidden(0)).toBe(false)
     expect(known.size).toBe(65)
   })
@@ -69,7 +69,7 @@ describe('keys that were replaced', () => {
     expect(isHidden(0)).toBe(false)
     const turns = startTurns(pool, TURN)
     expect(isHidden(0)).toBe(true)
-    turns.end()
+    endTurns(turns)
   })
 
   it('are known for good once they are used again', () => {
