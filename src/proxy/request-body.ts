@@ -97,8 +97,9 @@ export function readBody(request: IncomingMessage): BodyReading {
     if (isEnded && isWanted) take = report = ignore
   }
 
+  /** Any other than ours is Node's for a client that left. */
   function onError(error: unknown): void {
-    if (!isEnded) fail(error)
+    if (!isEnded) fail(error instanceof KeystowError ? error : cutOff())
   }
 
   function onClose(): void {

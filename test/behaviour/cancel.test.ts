@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 
 import { describe, expect, it } from 'vitest'
 
@@ -81,5 +82,24 @@ describe('a client that leaves', () => {
     const line = await gateway.waitForLine(() => true)
     expect(line).toMatchObject({ status: 499, ending: 'cancelled' })
     expect(gateway.requestLines()).toHaveLength(1)
+  })
+
+  it.each([
+    ['in one piece', 'application/json', '{"model":'],
+    ['in pieces', 'multipart/form-data; boundary=x', '--x\r\n'],
+  ])("in the middle of its body (%s) is nobody's failure", async (_how, type, beginning) => {
+    const upstream = await startServer(() => {})
+    const gateway = await startGateway({ upstream })
+    const socket = gateway.connect()
+    socket.write(
+      'POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\n' +
+        `authorization: Bearer ${gateway.token}\r\ncontent-type: ${type}\r\n` +
+        `content-length: 1000000\r\n\r\n${beginning}`,
+    )
+    await setTimeout(50)
+    socket.destroy()
+    const line = await gateway.waitForLine(() => true)
+    expect(line).toMatchObject({ status: 499, level: 'info' })
+    expect(['bad_request', undefined]).toContain(line['error'])
   })
 })

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+
 import { describe, expect, it } from 'vitest'
 
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
@@ -33,11 +35,10 @@ const head = (path: string, contentType: string): string =>
 
 async function sendChunks(client: RawConnection, size: number, count: number): Promise<void> {
   const chunks = Buffer.from(`${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`.repeat(PER_WRITE))
+  const closed = once(client.socket, 'close')
   for (let sent = 0; sent < count && client.socket.writable; sent += PER_WRITE) {
     if (client.socket.write(chunks)) continue
-    await new Promise<void>((resolve) => {
-      client.socket.once('drain', resolve).once('close', resolve)
-    })
+    await Promise.race([once(client.socket, 'drain'), closed])
   }
 }
 
