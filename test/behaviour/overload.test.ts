@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { type Gateway, startGateway } from '../helpers/gateway.ts'
+import { openRaw } from '../helpers/raw.ts'
 import { echo, startUpstream } from '../helpers/upstream.ts'
 
 const ORIGIN = 'https://app.example.com'
@@ -101,5 +102,25 @@ describe('a process that cannot keep up', () => {
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
     }
+  })
+
+  it('turns away who comes while the first of those who wait has waited for too long', async () => {
+    const upstream = await startUpstream(echo)
+    const env = { MAX_EVENT_LOOP_DELAY_MS: '1' }
+    const gateway = await startGateway({ upstream: upstream.origin, env })
+    const clients = Array.from({ length: 200 }, () => openRaw(gateway))
+    const askAll = (path: string): void => {
+      for (const { send } of clients) {
+        send(`GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gateway.token}\r\n\r\n`)
+      }
+    }
+    // One by one, as their connections are taken.
+    askAll('/healthz')
+    await Promise.all(clients.map((client) => client.answers(1)))
+    askAll('/v1/x')
+    const answers = await Promise.all(clients.map((client) => client.answers(2)))
+    const statuses = answers.map(([, answer]) => answer?.status)
+    expect(new Set(statuses)).toEqual(new Set([200, 503]))
+    expect(await (await gateway.fetch('/v1/x')).text()).not.toContain('overloaded')
   })
 })
