@@ -38,7 +38,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   const { policy, limitStore, metrics, drain } = services
   const logger: FastifyBaseLogger = services.logger
   const isTrusted = (address: string): boolean => policy.current().config.isTrustedProxy(address)
-  const turns = createRequestTurns()
+  const turns = createRequestTurns({ onWait: drain.enter, onBegun: drain.leave })
   const servers = createServers({
     turns,
     bounds: {
@@ -70,7 +70,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(localhost, { host: config.host, createServer: servers.createAnother })
   const refuseToken = createAuthFailures({ limitStore, metrics })
 
-  await app.register(record)
+  await app.register(record, { turns })
   await app.register(errors)
   await app.register(requestLog, { metrics })
   await app.register(cors)
@@ -82,7 +82,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   await app.register(admin, { adminToken, timeZone, ledger, exposition, metrics, refuseToken })
 
   await app.register(async function clientSurface(surface) {
-    await surface.register(loadShedding, { metrics, turns })
+    await surface.register(loadShedding, { metrics })
     await surface.register(identity, { refuseToken })
     await surface.register(pathPolicy)
     await surface.register(inFlight, { metrics })

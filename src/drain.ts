@@ -7,8 +7,8 @@ export type EndRunning = (error: KeystowError) => void
 export interface Drain {
   isDraining(): boolean
   /** A request begins, and is over. */
-  enter(): void
-  leave(): void
+  readonly enter: () => void
+  readonly leave: () => void
   /** Something that can be ended when the time is up, until it is over. */
   track(endRunning: EndRunning): Tracked
   untrack(tracked: Tracked): void

@@ -74,6 +74,6 @@ export const boundsShape = {
     env: 'MAX_EVENT_LOOP_DELAY_MS',
     expected: 'milliseconds, 0 turns it off',
     meaning:
-      'New requests get 503 while the event loop is behind by more than this (ms), or the request whose turn is next has waited for longer; `0` turns it off.',
+      'New requests get 503 while the event loop is behind by more than this (ms), and those that have waited for their turn for longer; `0` turns it off.',
   }),
 }

@@ -43,6 +43,8 @@ export interface ConnectionOptions {
 interface Message {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** The application knows of it, and has a line for it in the log. */
+  isBegun?: boolean
 }
 
 /** A client's connection: one request at a time, and none after one whose end is in doubt. */
@@ -155,8 +157,10 @@ function start(connection: Connection, message: Message): void {
 }
 
 /** Nobody waits for the answer any more where the client left before its turn, or was refused. */
-function dispatch({ isClosing, options }: Connection, { request, response }: Message): void {
-  if (!isClosing && !response.destroyed) options.dispatch(request, response)
+function dispatch({ isClosing, socket, options }: Connection, message: Message): void {
+  if (isClosing || socket.destroyed) return
+  message.isBegun = true
+  options.dispatch(message.request, message.response)
 }
 
 function goOn(connection: Connection): void {
@@ -183,8 +187,8 @@ function refuse(connection: Connection, error: KeystowError): void {
   else if (message.request.listenerCount('error') > 0 && !socket.readableEnded) {
     message.request.emit('error', error)
   } else {
-    // It has a line of its own in the log.
-    writeRawError(socket, error)
+    if (message.isBegun === true) writeRawError(socket, error)
+    else answerRaw(connection, error)
     close(connection)
   }
   if (connection.current === undefined) goOn(connection)

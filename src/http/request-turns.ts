@@ -1,43 +1,88 @@
+import { nextTick } from 'node:process'
+
 /** Begins requests a few at a time, so that what runs goes on between them. */
 export interface RequestTurns {
   /** Calls back at once, or in one of the next turns of the event loop: who came first goes first. */
   take(begin: () => void): void
-  /** Milliseconds that the one who is next has waited; 0 where nobody waits. */
-  delayMs(): number
+  /** Milliseconds that the one has waited which is being begun; to be asked before `begin` returns. */
+  waitedMs(): number
 }
 
-/** In one turn of the event loop: a millisecond or two of work. */
-const AT_ONCE = 4
+interface RequestTurnsOptions {
+  /** One begins to wait, and has begun: what waits is not forgotten when the process is to end. */
+  readonly onWait: () => void
+  readonly onBegun: () => void
+}
 
 interface Waiting {
   readonly begin: () => void
   readonly since: number
 }
 
+/** In one turn of the event loop, of those that come in it. */
+const AT_ONCE = 4
+
+/** What those that wait may take of a turn, or as long as everything else took: they get half of a busy process. */
+const MIN_BUDGET_MS = 2
+
 /**
  * A turn of the event loop reads every socket that has something, and whoever has sent a request would be served before
  * the first event of a stream passes: when a page of chats is loaded, or everybody's stream ends at once, that is
  * hundreds of times what a request costs.
  */
-export function createRequestTurns(): RequestTurns {
+export function createRequestTurns({ onWait, onBegun }: RequestTurnsOptions): RequestTurns {
   const waiting: Waiting[] = []
+  let isScheduled = false
   let begun = 0
+  let waitedMs = 0
+  /** When those that wait had their turn last, and when they have it now. */
+  let leftAt = 0
+  let startedAt = 0
+  let budgetMs = 0
 
-  function begin(one: () => void): void {
-    if (begun++ === 0) setImmediate(goOn)
-    one()
+  function schedule(): void {
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(goOn)
   }
 
   function goOn(): void {
+    isScheduled = false
     begun = 0
-    for (const one of waiting.splice(0, AT_ONCE)) begin(one.begin)
+    startedAt = performance.now()
+    budgetMs = Math.max(startedAt - leftAt, MIN_BUDGET_MS)
+    beginNext()
+  }
+
+  /** One after the other, each with all that follows from it in this turn: only that tells what it costs. */
+  function beginNext(): void {
+    const now = performance.now()
+    const next = now - startedAt < budgetMs ? waiting.shift() : undefined
+    if (next === undefined) {
+      leftAt = now
+      if (waiting.length > 0) schedule()
+      return
+    }
+    // A tick of a microtask's comes when no microtask is left.
+    queueMicrotask(() => nextTick(beginNext))
+    waitedMs = now - next.since
+    try {
+      next.begin()
+    } finally {
+      waitedMs = 0
+      onBegun()
+    }
   }
 
   return {
-    take(one) {
-      if (begun < AT_ONCE && waiting.length === 0) begin(one)
-      else waiting.push({ begin: one, since: performance.now() })
+    waitedMs: () => waitedMs,
+    take(begin) {
+      schedule()
+      if (begun++ < AT_ONCE && waiting.length === 0) return begin()
+      const since = performance.now()
+      if (waiting.length === 0) leftAt = since
+      waiting.push({ begin, since })
+      onWait()
     },
-    delayMs: () => (waiting[0] === undefined ? 0 : performance.now() - waiting[0].since),
   }
 }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import { KeystowError } from '../errors.ts'
 import { findFramingError } from '../policy/framing.ts'
+import type { RequestTurns } from '../http/request-turns.ts'
 import { createRequestId } from '../request-id.ts'
 import type { RequestRecord } from '../request-record.ts'
 import { routingOf } from './routing.ts'
@@ -13,14 +14,19 @@ declare module 'fastify' {
   }
 }
 
-/** Gives each request its record and id, and refuses what has no readable path. */
+interface RecordOptions {
+  readonly turns: Pick<RequestTurns, 'waitedMs'>
+}
+
+/** Gives each request its record and id. */
 export default fp(
-  async function record(app: FastifyInstance) {
+  async function record(app: FastifyInstance, { turns }: RecordOptions) {
     app.decorateRequest('record')
     app.addHook('onRequest', (request, reply, done) => {
       const { policy, target } = routingOf(request.raw)
       const id = createRequestId()
-      request.record = { id, startedAt: performance.now(), policy, target, bytes: 0 }
+      const startedAt = performance.now() - turns.waitedMs()
+      request.record = { id, startedAt, policy, target, bytes: 0 }
       reply.header('x-request-id', id)
       done()
     })

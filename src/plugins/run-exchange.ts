@@ -61,11 +61,20 @@ interface Sending {
 
 /** Resolves once the answer is in the exchange's hands, and rejects with what Fastify is to answer instead. */
 export function runExchange(forwarding: Forwarding): Promise<void> {
+  const taking = Promise.withResolvers<void>()
+  forwarding.taking = taking
+  try {
+    start(forwarding)
+  } catch (error) {
+    taking.reject(error)
+  }
+  return taking.promise
+}
+
+function start(forwarding: Forwarding): void {
   const { request, reply, services, call, books } = forwarding
   const { clocks, config } = request.record.policy
-  const taking = Promise.withResolvers<void>()
   const sending = prepareSending(request, call)
-  forwarding.taking = taking
   forwarding.sending = sending
   const running = startExchange<Forwarding>({
     owner: forwarding,
@@ -85,7 +94,6 @@ export function runExchange(forwarding: Forwarding): Promise<void> {
   if (!running.isOver) {
     forwarding.tracked = services.drain.track((error) => endExchange(running, error))
   }
-  return taking.promise
 }
 
 /** Chooses a credential. */

@@ -17,7 +17,6 @@ import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
 import type { StreamFilter } from '../usage/usage-frame.ts'
 
-/** An upstream's body on its way to the client: decoded where it was compressed, scanned, written. */
 /** Who sends an answer on, and is told how it goes. The same functions for all owners of a kind: an answer makes none. */
 export interface AnswerListener<Owner> {
   /** The head must go out now: the body follows, or what is needed to tell that it can. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
+import { KeystowError } from '../errors.ts'
 import { type BodyBounds, createBodyMeter, cutOff } from './request-body.ts'
 
 /** How long a body may wait for whoever takes it until its client is looked after. */
@@ -79,7 +80,8 @@ export function streamBody(
     clearInterval(stall)
     body.push(null)
   })
-  request.once('error', (error) => body.destroy(error))
+  // Any other than ours is Node's for a client that left.
+  request.once('error', (error) => body.destroy(error instanceof KeystowError ? error : cutOff()))
   request.once('close', onClose)
   if (request.destroyed) onClose()
   return body

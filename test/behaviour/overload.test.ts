@@ -110,8 +110,10 @@ describe('a process that cannot keep up', () => {
     const gateway = await startGateway({ upstream: upstream.origin, env })
     const clients = Array.from({ length: 200 }, () => openRaw(gateway))
     const askAll = (path: string): void => {
-      for (const { send } of clients) {
-        send(`GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gateway.token}\r\n\r\n`)
+      for (const client of clients) {
+        client.send(
+          `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gateway.token}\r\n\r\n`,
+        )
       }
     }
     // One by one, as their connections are taken.

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Socket } from 'node:net'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 
@@ -24,6 +24,7 @@ async function startServer() {
   const waiting: (() => void)[] = []
   const served: string[] = []
   const arrived: (() => void)[] = []
+  const told: string[] = []
   const servers = createServers({
     bounds: BOUNDS,
     turns: {
@@ -31,27 +32,32 @@ async function startServer() {
         waiting.push(begin)
         arrived.shift()?.()
       },
-      delayMs: () => 0,
+      waitedMs: () => 0,
     },
     isShared: () => true,
     onCut() {},
-    onRawAnswer() {},
+    onRawAnswer: ({ error }) => void told.push(error.code),
   })
   const serve: RequestListener = (request, response) => {
     served.push(request.url ?? '')
-    response.end('served')
+    if (request.url !== '/hang') response.end('served')
   }
   const server = servers.create(serve).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')
+  const sockets: Socket[] = []
+  server.on('connection', (socket: Socket) => sockets.push(socket))
   const closed = new Promise<void>((resolve) => {
-    server.on('connection', (socket) => socket.once('close', () => resolve()))
+    server.on('connection', (socket: Socket) => socket.once('close', () => resolve()))
   })
-  const { port } = server.address() as AddressInfo
+  const address = server.address()
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
   return {
     port,
     served,
+    told,
     closed,
+    cut: () => sockets.forEach((socket) => socket.destroy()),
     untilWaiting: () => new Promise<void>((resolve) => void arrived.push(resolve)),
     beginAll: () => waiting.splice(0).forEach((begin) => begin()),
   }
@@ -79,6 +85,16 @@ describe('a request that waits for its turn', () => {
     expect(server.served).toEqual([])
   })
 
+  it('is not when its connection has been cut in the same turn', async () => {
+    const server = await startServer()
+    const client = connectRaw(server.port)
+    client.send('GET /1 HTTP/1.1\r\nhost: x\r\n\r\n')
+    await server.untilWaiting()
+    server.cut()
+    server.beginAll()
+    expect(server.served).toEqual([])
+  })
+
   it('is not when its body has turned out to be none, and the client been told so', async () => {
     const server = await startServer()
     const client = connectRaw(server.port)
@@ -86,7 +102,19 @@ describe('a request that waits for its turn', () => {
     await server.untilWaiting()
     client.send('no chunk\r\n')
     expect(await client.answers(1)).toMatchObject([{ status: 400 }])
+    expect(server.told).toEqual(['bad_request'])
     server.beginAll()
     expect(server.served).toEqual([])
+  })
+
+  it('is told of by itself when it was begun before its body turned out to be none', async () => {
+    const server = await startServer()
+    const client = connectRaw(server.port)
+    client.send('POST /hang HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n')
+    await server.untilWaiting()
+    server.beginAll()
+    client.send('no chunk\r\n')
+    expect(await client.answers(1)).toMatchObject([{ status: 400 }])
+    expect(server.told).toEqual([])
   })
 })
