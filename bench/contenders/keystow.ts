@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
 
+import { BUILT_SERVER } from '../rig/build-server.ts'
 import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
 
-/** As `npm start` and the image do. */
+/** As the image does. */
 const FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge']
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/keystow', import.meta.url))
 
@@ -18,7 +19,7 @@ export const keystow: Contender = {
   id: 'keystow',
   label: 'Keystow',
   launch: (site) => ({
-    command: [site.node, ...FLAGS, SERVER],
+    command: [site.node, ...FLAGS, BUILT_SERVER],
     env: {
       PORT: String(site.port),
       KEYSTOW_CONFIG: CONFIG,

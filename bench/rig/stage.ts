@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { Contender, ContenderId } from '../contenders/contender.ts'
+import { buildServer } from './build-server.ts'
 import { endChildrenWithProcess, startChild, stopChild } from './child.ts'
 import { type LoadPlan, type LoadResult, type RunningLoad, startLoad } from './load.ts'
 import { memoryKb, processTree } from './process.ts'
@@ -57,6 +58,7 @@ export async function createStage(node: string): Promise<Stage> {
   endChildrenWithProcess()
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const native = buildNative(folder)
+  await buildServer()
   const { certificate } = native
   const place = { program: native.upstream, core: REST_CORE, folder }
   const plain = await startUpstream(place)
