@@ -36,6 +36,14 @@ export function connectRaw(port: number): RawConnection {
   return wrap(socket)
 }
 
+/** Resolves at the first of these events, and leaves no listener for the others. */
+async function either(socket: Socket, ...events: readonly string[]): Promise<void> {
+  const others = new AbortController()
+  const { signal } = others
+  await Promise.race(events.map((event) => once(socket, event, { signal })))
+  others.abort()
+}
+
 function wrap(socket: Socket): RawConnection {
   let text = ''
   socket.on('data', (chunk: Buffer) => {
@@ -48,12 +56,12 @@ function wrap(socket: Socket): RawConnection {
     async answers(count) {
       while (parseAnswers(text).answers.length < count) {
         if (isEnded()) throw new Error(`closed before answer ${count}: ${JSON.stringify(text)}`)
-        await Promise.race([once(socket, 'data'), once(socket, 'close')])
+        await either(socket, 'data', 'close')
       }
       return parseAnswers(text).answers
     },
     async untilClosed() {
-      while (!isEnded()) await Promise.race([once(socket, 'end'), once(socket, 'close')])
+      while (!isEnded()) await either(socket, 'end', 'close')
       const { answers, rest } = parseAnswers(text)
       if (rest !== '') throw new Error(`bytes that are no answer: ${JSON.stringify(rest)}`)
       return answers
