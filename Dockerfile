@@ -20,7 +20,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
 COPY rolldown.config.ts ./
 COPY src ./src
-RUN npm run build
+RUN npm run build && chmod -R a+rX dist
 
 FROM node:24-bookworm-slim
 LABEL org.opencontainers.image.title="Keystow" \
@@ -37,6 +37,7 @@ RUN install -d -o 1000 -g 1000 node_modules/.cache/keystow
 USER 1000:1000
 ENV NODE_COMPILE_CACHE=/app/node_modules/.cache/keystow
 RUN ["node", "--max-semi-space-size=8", "--no-parallel-scavenge", "dist/server.js", "--help"]
+RUN ["node", "src/server.ts", "--help"]
 # Under a read-only root SQLite finds no place for its temporary files but the volume: sorting fails without one.
 ENV HOST=0.0.0.0 PORT=8787 DATA_DIR=/data SQLITE_TMPDIR=/data
 VOLUME /data

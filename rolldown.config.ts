@@ -1,4 +1,4 @@
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, relative, resolve, sep } from 'node:path'
 
 import { type BuildOptions, defineConfig, type Plugin } from 'rolldown'
 
@@ -14,10 +14,11 @@ const ENTRIES = {
 const NAMES = new Map(Object.entries(ENTRIES).map(([name, file]) => [file, name]))
 
 /**
- * What Keystow and reply-from use of undici, by its file. Its index makes all of the web's fetch, cookies and sockets as
- * well, and has Node make its own of these: a tenth of what is left of a start.
+ * What Keystow and reply-from name of undici, by its file. Its index makes all of the web's fetch, cookies and sockets as
+ * well, and has Node make its own of these: a tenth of what is left of a start. It also gives dispatchers `request` and
+ * its like, which neither calls.
  */
-const UNDICI = {
+export const UNDICI = {
   Agent: 'dispatcher/agent.js',
   BalancedPool: 'dispatcher/balanced-pool.js',
   Client: 'dispatcher/client.js',
@@ -25,6 +26,7 @@ const UNDICI = {
   Pool: 'dispatcher/pool.js',
   ProxyAgent: 'dispatcher/proxy-agent.js',
   buildConnector: 'core/connect.js',
+  getGlobalDispatcher: 'global.js',
 }
 const UNDICI_PART = '\0undici-part'
 
@@ -36,13 +38,17 @@ const undiciPart: Plugin = {
     if (module !== UNDICI_PART) return null
     const parts = Object.entries(UNDICI).map(([name, file]) => {
       const path = resolve(ROOT, 'node_modules/undici/lib', file)
-      return `${name}: require(${JSON.stringify(path)}),`
+      const part = name === 'getGlobalDispatcher' ? `.${name}` : ''
+      return `${name}: require(${JSON.stringify(path)})${part},`
     })
     return `module.exports = {\n${parts.join('\n')}\n}\n`
   },
 }
 
+const SOURCES = resolve(ROOT, 'src') + sep
 const OWN_ADDRESS = /new URL\('([^']+)', import\.meta\.url\)/g
+/** What is true wherever the module is, within the same `node_modules`. */
+const OWN_REQUIRE = 'createRequire(import.meta.url)'
 
 /** The server in a few files in place of nine hundred, in a folder beside `node_modules`: reading those is a third of a start. */
 export function createBuild(folder: string): BuildOptions {
@@ -67,11 +73,18 @@ export function createBuild(folder: string): BuildOptions {
       undiciPart,
       {
         name: 'move-addresses',
-        transform: (code, module) =>
-          code.replaceAll(OWN_ADDRESS, (_, written: string) => moveAddress(module, written)),
+        transform(code, module) {
+          if (!module.startsWith(SOURCES)) return null
+          if (
+            code.replaceAll(OWN_ADDRESS, '').replaceAll(OWN_REQUIRE, '').includes('import.meta')
+          ) {
+            throw new Error(`${module} asks where it is in a way that is not known here`)
+          }
+          return code.replaceAll(OWN_ADDRESS, (_, written: string) => moveAddress(module, written))
+        },
       },
     ],
-    output: { dir: output, cleanDir: true, chunkFileNames: '[name]-[hash].js' },
+    output: { dir: output, cleanDir: true, chunkFileNames: 'part-[hash].js' },
   }
 }
 

@@ -9,7 +9,7 @@ export interface RequestTurns {
 }
 
 interface RequestTurnsOptions {
-  /** One begins to wait, and has begun: what waits is not forgotten when the process is to end. */
+  /** One begins to wait, and has begun: who waits is not cut off when the process is to end. */
   readonly onWait: () => void
   readonly onBegun: () => void
 }
@@ -22,9 +22,13 @@ interface Waiting {
 /** In one turn of the event loop, of those that come in it. */
 const AT_ONCE = 4
 
-/** What those that wait may take of a turn, or a quarter of what everything else took: a fifth of a busy process. */
-const MIN_BUDGET_MS = 1
+/**
+ * What those that wait may take of a turn: about a quarter of what everything else took, a fifth of a busy process. A
+ * process that stood still has not been busy.
+ */
 const BUDGET_SHARE = 0.25
+const MIN_BUDGET_MS = 1
+const MAX_BUDGET_MS = 10
 
 /**
  * A turn of the event loop reads every socket that has something, and whoever has sent a request would be served before
@@ -51,7 +55,8 @@ export function createRequestTurns({ onWait, onBegun }: RequestTurnsOptions): Re
     isScheduled = false
     begun = 0
     startedAt = performance.now()
-    budgetMs = Math.max((startedAt - leftAt) * BUDGET_SHARE, MIN_BUDGET_MS)
+    const share = (startedAt - leftAt) * BUDGET_SHARE
+    budgetMs = Math.min(Math.max(share, MIN_BUDGET_MS), MAX_BUDGET_MS)
     beginNext()
   }
 
@@ -79,7 +84,10 @@ export function createRequestTurns({ onWait, onBegun }: RequestTurnsOptions): Re
     waitedMs: () => waitedMs,
     take(begin) {
       schedule()
-      if (begun++ < AT_ONCE && waiting.length === 0) return begin()
+      if (begun++ < AT_ONCE && waiting.length === 0) {
+        waitedMs = 0
+        return begin()
+      }
       const since = performance.now()
       if (waiting.length === 0) leftAt = since
       waiting.push({ begin, since })

@@ -66,6 +66,7 @@ export function runExchange(forwarding: Forwarding): Promise<void> {
   try {
     start(forwarding)
   } catch (error) {
+    end(forwarding, 'aborted', 500)
     taking.reject(error)
   }
   return taking.promise

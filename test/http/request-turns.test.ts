@@ -70,6 +70,15 @@ describe('requests that come at once', () => {
     expect(log.slice(-4)).toEqual(['4 begins', '4 goes on', '5 begins', '5 goes on'])
   })
 
+  it('do not all begin at once where the process stood still', async () => {
+    const { waiting } = startRequests(100, 4)
+    const until = performance.now() + 2000
+    while (performance.now() < until);
+    await nextTurn()
+    expect(waiting()).toBeGreaterThan(50)
+    await untilNobodyWaits(waiting)
+  })
+
   it('do not overtake those that wait', async () => {
     const { turns, begun, waiting } = startRequests(30, 4)
     await nextTurn()

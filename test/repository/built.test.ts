@@ -1,10 +1,10 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { build } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { createBuild } from '../../rolldown.config.ts'
+import { createBuild, UNDICI } from '../../rolldown.config.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
@@ -92,7 +92,15 @@ describe('the server in one bundle', () => {
   it('finds the configuration and the prices that Keystow comes with', async () => {
     const { keystow } = await start({ BUDGET_PER_DAY: '1' }, ['--check'])
     expect(await keystow.exited).toBe(0)
-    expect(keystow.stderr()).not.toContain('price')
+    expect(keystow.stdout() + keystow.stderr()).not.toContain('price')
+  })
+
+  it('has of undici what reply-from names', () => {
+    const file = new URL('../../node_modules/@fastify/reply-from/lib/request.js', import.meta.url)
+    const named = readFileSync(file, 'utf8').matchAll(/\bundici\.([A-Za-z]\w+)/g)
+    const names = new Set([...named].map(([, name]) => name))
+    expect(names).toContain('Pool')
+    expect([...names].filter((name = '') => !(name in UNDICI))).toEqual([])
   })
 
   it('ends with 78 without a key', async () => {
