@@ -10,7 +10,12 @@ import { type Books, createBooks, openBooks } from '../usage/bookkeeping.ts'
 import type { ServingLedger } from '../workers/ledger-calls.ts'
 import { type Call, readCall } from './read-call.ts'
 import { familyConstraint } from './routing.ts'
-import { type Forwarding, type ForwardServices, runExchange, settle } from './run-exchange.ts'
+import {
+  endForwarding,
+  type Forwarding,
+  type ForwardServices,
+  runExchange,
+} from './run-exchange.ts'
 
 interface ForwardOptions extends ForwardServices {
   readonly bodyMemory: BodyMemory
@@ -58,8 +63,8 @@ async function forward(
     })
     await runExchange(forwarding)
   } catch (error) {
-    // A call that its budget refuses, or an error that nobody expected: any other was settled where it ended.
-    settle(forwarding, 'aborted', error instanceof KeystowError ? error.status : 500)
+    // A call that its budget refuses, or an error that nobody expected: any other has ended where it was told.
+    endForwarding(forwarding, 'aborted', error instanceof KeystowError ? error.status : 500)
     throw error
   }
 }

@@ -66,7 +66,6 @@ export function runExchange(forwarding: Forwarding): Promise<void> {
   try {
     start(forwarding)
   } catch (error) {
-    end(forwarding, 'aborted', 500)
     taking.reject(error)
   }
   return taking.promise
@@ -166,7 +165,7 @@ const LISTENER: ExchangeListener<Forwarding> = {
     log.error({ alarm: 'credential_in_answer', requestId: record.id, path, count })
   },
   onRefused(forwarding, error) {
-    end(forwarding, 'aborted', error.status)
+    endForwarding(forwarding, 'aborted', error.status)
     forwarding.taking?.reject(error)
   },
   onEnded(forwarding, { ending, bytes, error }) {
@@ -175,7 +174,8 @@ const LISTENER: ExchangeListener<Forwarding> = {
     record.ending = ending
     record.bytes = bytes
     if (error !== undefined) record.error = error
-    end(forwarding, ending, ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode)
+    const status = ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode
+    endForwarding(forwarding, ending, status)
     // Before the client has the end, so that its next request finds the place free.
     record.slot?.release()
     if (!reply.sent) takeOver(forwarding)
@@ -200,19 +200,20 @@ function takeOver(forwarding: Forwarding): void {
   forwarding.taking?.resolve()
 }
 
-function end(forwarding: Forwarding, ending: ExchangeEnding, status: number): void {
+/** It is over; the first word on how counts. */
+export function endForwarding(
+  forwarding: Forwarding,
+  ending: ExchangeEnding,
+  status: number,
+): void {
   const { services, tracked, sending } = forwarding
   if (tracked !== undefined) services.drain.untrack(tracked)
   if (sending !== undefined) endTurns(sending.turns)
   settle(forwarding, ending, status)
 }
 
-/** Enters how it ended; the first word on it counts. Nobody waits for it: the ledger keeps it in its turn. */
-export function settle(
-  { request, books }: Forwarding,
-  ending: ExchangeEnding,
-  status: number,
-): void {
+/** Enters how it ended. Nobody waits for it: the ledger keeps it in its turn. */
+function settle({ request, books }: Forwarding, ending: ExchangeEnding, status: number): void {
   const { record, log } = request
   const { firstByteAt, startedAt, bytes, upstreamRequestId } = record
   const firstByteMs = firstByteAt === undefined ? undefined : Math.round(firstByteAt - startedAt)

@@ -11,7 +11,7 @@ import type { UpstreamPlace } from './upstream-places.ts'
 export interface Exchange<Owner> {
   readonly options: ExchangeOptions<Owner>
   readonly flow: Flow
-  /** What passes of the answer's head. */
+  /** What passes of the answer's head, until it is sent. */
   head: AnswerHead | undefined
   answer: Answer<Exchange<Owner>> | undefined
   controller: Dispatcher.DispatchController | undefined
@@ -21,7 +21,6 @@ export interface Exchange<Owner> {
   attempt: number
   /** Of body that came from the upstream. */
   bytes: number
-  isHeadSent: boolean
   isOver: boolean
   readonly onClientClose: () => void
   readonly onDrain: () => void

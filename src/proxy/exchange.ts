@@ -37,7 +37,6 @@ export function startExchange<Owner>(options: ExchangeOptions<Owner>): Exchange<
     place: undefined,
     attempt: 0,
     bytes: 0,
-    isHeadSent: false,
     isOver: false,
     onClientClose: () => leave(exchange),
     onDrain: () => exchange.answer && noteDrain(exchange.answer),
@@ -55,10 +54,10 @@ export function startExchange<Owner>(options: ExchangeOptions<Owner>): Exchange<
 /** Ends it as if the upstream had failed with this error. */
 export function endExchange<Owner>(exchange: Exchange<Owner>, error: KeystowError): void {
   if (!finish(exchange)) return
-  const { options, controller, answer, bytes } = exchange
+  const { options, controller, head, answer, bytes } = exchange
   controller?.abort(error)
-  if (answer === undefined || !exchange.isHeadSent)
-    return options.listener.onRefused(options.owner, error)
+  const isHeadSent = answer !== undefined && head === undefined
+  if (!isHeadSent) return options.listener.onRefused(options.owner, error)
   options.listener.onEnded(options.owner, { ending: 'aborted', bytes, error })
   answer.writer.fail(error)
 }
@@ -211,7 +210,6 @@ function sendHead<Owner>(exchange: Exchange<Owner>): void {
   const { options, head } = exchange
   if (head === undefined) return
   const { response } = options
-  exchange.isHeadSent = true
   exchange.head = undefined
   response.writeHead(head.status, [
     ...head.headers,

@@ -26,6 +26,10 @@ export function tooLarge(limitBytes: number): KeystowError {
 export const cutOff = (): KeystowError =>
   new KeystowError('badRequest', { message: 'The request body was cut off.' })
 
+/** Why a request cannot be read on: any error but ours is Node's for a client that left. */
+export const toBodyError = (error: unknown): KeystowError =>
+  error instanceof KeystowError ? error : cutOff()
+
 /** Many pieces smaller than this on average are a body that is sent to cost time, and nobody's data. */
 const MIN_AVERAGE_BYTES = 64
 const MANY_PIECES = 65_536
@@ -97,9 +101,8 @@ export function readBody(request: IncomingMessage): BodyReading {
     if (isEnded && isWanted) take = report = ignore
   }
 
-  /** Any other than ours is Node's for a client that left. */
   function onError(error: unknown): void {
-    if (!isEnded) fail(error instanceof KeystowError ? error : cutOff())
+    if (!isEnded) fail(toBodyError(error))
   }
 
   function onClose(): void {

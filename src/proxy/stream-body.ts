@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
-import { KeystowError } from '../errors.ts'
-import { type BodyBounds, createBodyMeter, cutOff } from './request-body.ts'
+import { type BodyBounds, createBodyMeter, cutOff, toBodyError } from './request-body.ts'
 
 /** How long a body may wait for whoever takes it until its client is looked after. */
 const STALL_MS = 500
@@ -80,8 +79,7 @@ export function streamBody(
     clearInterval(stall)
     body.push(null)
   })
-  // Any other than ours is Node's for a client that left.
-  request.once('error', (error) => body.destroy(error instanceof KeystowError ? error : cutOff()))
+  request.once('error', (error) => body.destroy(toBodyError(error)))
   request.once('close', onClose)
   if (request.destroyed) onClose()
   return body

@@ -63,22 +63,28 @@ async function startServer() {
   }
 }
 
+/** One whose client has sent this, and which waits. */
+async function startWaiting(head: string) {
+  const server = await startServer()
+  const client = connectRaw(server.port)
+  client.send(`${head}\r\n\r\n`)
+  await server.untilWaiting()
+  return { server, client }
+}
+
+const GET = 'GET /1 HTTP/1.1\r\nhost: x'
+const CHUNKED = 'HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked'
+
 describe('a request that waits for its turn', () => {
   it('is served when it comes', async () => {
-    const server = await startServer()
-    const client = connectRaw(server.port)
-    client.send('GET /1 HTTP/1.1\r\nhost: x\r\n\r\n')
-    await server.untilWaiting()
+    const { server, client } = await startWaiting(GET)
     expect(server.served).toEqual([])
     server.beginAll()
     expect(await client.answers(1)).toMatchObject([{ status: 200, body: 'served' }])
   })
 
   it('is not when its client has left by then', async () => {
-    const server = await startServer()
-    const client = connectRaw(server.port)
-    client.send('GET /1 HTTP/1.1\r\nhost: x\r\n\r\n')
-    await server.untilWaiting()
+    const { server, client } = await startWaiting(GET)
     client.socket.destroy()
     await server.closed
     server.beginAll()
@@ -86,20 +92,14 @@ describe('a request that waits for its turn', () => {
   })
 
   it('is not when its connection has been cut in the same turn', async () => {
-    const server = await startServer()
-    const client = connectRaw(server.port)
-    client.send('GET /1 HTTP/1.1\r\nhost: x\r\n\r\n')
-    await server.untilWaiting()
+    const { server } = await startWaiting(GET)
     server.cut()
     server.beginAll()
     expect(server.served).toEqual([])
   })
 
   it('is not when its body has turned out to be none, and the client been told so', async () => {
-    const server = await startServer()
-    const client = connectRaw(server.port)
-    client.send('POST /1 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n')
-    await server.untilWaiting()
+    const { server, client } = await startWaiting(`POST /1 ${CHUNKED}`)
     client.send('no chunk\r\n')
     expect(await client.answers(1)).toMatchObject([{ status: 400 }])
     expect(server.told).toEqual(['bad_request'])
@@ -108,10 +108,7 @@ describe('a request that waits for its turn', () => {
   })
 
   it('is told of by itself when it was begun before its body turned out to be none', async () => {
-    const server = await startServer()
-    const client = connectRaw(server.port)
-    client.send('POST /hang HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n')
-    await server.untilWaiting()
+    const { server, client } = await startWaiting(`POST /hang ${CHUNKED}`)
     server.beginAll()
     client.send('no chunk\r\n')
     expect(await client.answers(1)).toMatchObject([{ status: 400 }])
