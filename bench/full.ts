@@ -20,7 +20,12 @@ import {
   warmUp,
 } from './scenarios/processor-time.ts'
 import { hasWorkers, twoWorkers } from './scenarios/workers.ts'
-import { largeBodies, leavingClients, liveStreams } from './scenarios/what-users-feel.ts'
+import {
+  largeBodies,
+  leavingClients,
+  liveStreams,
+  streamsTogether,
+} from './scenarios/what-users-feel.ts'
 
 /** At which all contenders are compared; the others only show how the cost of two of them grows. */
 const COMPARED_STREAMS = 4000
@@ -49,6 +54,7 @@ async function measureSideBySide(measurement: Measurement, options: FullOptions)
   await alternate(measurement, jsonRequests(rounds), targets)
   await alternate(measurement, busyStreams(rounds), targets)
   await alternate(measurement, liveStreams(rounds), targets)
+  await alternate(measurement, streamsTogether(few), targets)
   await alternate(measurement, leavingClients(few), targets)
   await alternate(measurement, largeBodies(few), targets)
   await stopAll(started)
@@ -76,15 +82,19 @@ async function measureFresh(measurement: Measurement, options: FullOptions): Pro
     await alternateFresh(measurement, heldStreams(count, 1), { stage, contenders: growing })
   }
   if (!contenders.includes(keystow)) return
-  await measureKeystowAlone(measurement, stage)
+  await measureKeystowAlone(measurement, options)
 }
 
-async function measureKeystowAlone(measurement: Measurement, stage: Stage): Promise<void> {
+async function measureKeystowAlone(
+  measurement: Measurement,
+  { stage, rounds }: FullOptions,
+): Promise<void> {
   const target = await startOrReport(measurement, stage, keystowWithProbe, { hasChannel: true })
   if (target === undefined) return
   await alternate(measurement, heapAfterStreams, [target])
   await target.stop()
-  if (hasWorkers) await alternate(measurement, twoWorkers(stage), [target])
+  if (!hasWorkers) return
+  await alternate(measurement, twoWorkers(stage, Math.ceil(rounds / 2)), [target])
 }
 
 /** Starts all of them in front of one upstream, and makes them warm. */

@@ -15,6 +15,8 @@ const SINGLE = [
   'firstP50Ms',
   'firstP99Ms',
   'gapP99Ms',
+  'togetherFirstP50Ms',
+  'togetherFirstP99Ms',
   'leaveP50Ms',
   'leaveP99Ms',
   'bodyMaxMs',

@@ -2,10 +2,12 @@
 //
 //   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered
 //   load stream port=P conns=N events=N pace=MS [wait=MS]      each connection reads a stream, as upstream.c explains
-//               [again=1] [stall=1] [leave=ID]                 and the next; only one event; leaves in turn, 5 ms apart
+//               [again=MS]                                     and the next, so long after it asked for this, or behind it
+//               [stall=1] [leave=ID]                           only one event; leaves in turn, 5 ms apart
 //   load idle   port=P conns=N                                 connects and sends nothing
 //
-// with  warm=MS  before what counts, once all are open: `begin` is printed then
+// with  spread=MS over how long they are opened, one after the other; 0: as fast as they are
+//       warm=MS  before what counts, once all are open: `begin` is printed then
 //       ms=MS    how long it counts; 0, and at any time: until standard input ends
 //       pids=A,B whose processor time is taken at both ends; upstream=PID likewise
 //
@@ -25,7 +27,7 @@ enum { RAMP = 64, HEAD_BYTES = 8192, TAIL_BYTES = 31, READ_BYTES = 262144, MAX_E
 enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
 #define OPEN_WITHIN_NS 60000000000ull
 
-enum state { CLOSED, CONNECTING, ASKING, HEAD, BODY, STALLED };
+enum state { CLOSED, CONNECTING, ASKING, HEAD, BODY, RESTING, STALLED };
 enum { OPENING, WARMING, COUNTING };
 
 struct conn {
@@ -120,7 +122,8 @@ static void answered(struct conn *c, uint64_t now) {
     mark_open(c);
     if (phase == COUNTING) add(&latency, now - c->asked_at);
   }
-  if (is_json || again) ask(c);
+  if (is_json) ask(c);
+  else if (again) c->state = RESTING;
   else shut(c);
 }
 
@@ -178,7 +181,8 @@ static void receive(struct conn *c) {
   if (n <= 0) {
     const char *why = n < 0 ? strerror(errno) : "closed before the end";
     if (c->state == STALLED) return closed_by_peer++, shut(c);
-    return c->state == HEAD && c->tail_length == 0 && c->was_used ? reconnect(c) : fail(c, why);
+    bool is_between = c->state == RESTING || (c->state == HEAD && c->tail_length == 0 && c->was_used);
+    return is_between ? reconnect(c) : fail(c, why);
   }
   if (c->state == STALLED) return;
   char *raw = in + c->tail_length, *to = raw + n;
@@ -221,6 +225,19 @@ static bool keep_on(uint64_t now, double *cpu) {
   return phase != COUNTING || (now < next_at && alive > 0);
 }
 
+// Asks again where that is due, whenever the stream before ended: late answers do not thin out what comes behind them.
+static void wake(uint64_t now) {
+  for (struct conn *c = all; again && c < all + started; c++)
+    if (c->state == RESTING && now - c->asked_at >= (uint64_t)again * NS_PER_MS) ask(c);
+}
+
+static bool may_start(uint64_t now) {
+  static uint64_t began;
+  if (!began) began = now;
+  bool is_due = now - began >= (uint64_t)spread * NS_PER_MS / conns * started;
+  return is_due && started < conns && started - opened - errors < RAMP;
+}
+
 int main(int argc, char **argv) {
   parse_arguments(argc, argv);
   raise_file_limit();
@@ -235,7 +252,8 @@ int main(int argc, char **argv) {
   double cpu[3] = {0};
   struct epoll_event ready[512];
   for (bool is_stopped = false; !is_stopped && errors < MAX_ERRORS && keep_on(nanoseconds(), cpu);) {
-    while (started < conns && started - opened - errors < RAMP) start(&all[started++]);
+    while (may_start(nanoseconds())) start(&all[started++]);
+    wake(nanoseconds());
     int n = epoll_wait(epoll_fd, ready, 512, 1);
     for (int i = 0; i < n; i++) {
       struct conn *c = ready[i].data.ptr;

@@ -9,7 +9,7 @@
 
 enum { MAX_PIDS = 64, LEAVE_DIGITS = 6 };
 
-static long port, conns, warm, ms, body, events, pace, wait_ms, again, stall, leave, upstream, pids[MAX_PIDS];
+static long port, conns, warm, ms, body, events, pace, wait_ms, again, stall, leave, spread, upstream, pids[MAX_PIDS];
 static bool is_json, is_idle;
 static char *request;
 static size_t request_length, leave_at;
@@ -18,7 +18,7 @@ static void parse_arguments(int argc, char **argv) {
   static const struct { const char *name; long *value; } options[] = {
     {"port", &port}, {"conns", &conns}, {"warm", &warm}, {"ms", &ms}, {"body", &body}, {"events", &events},
     {"pace", &pace}, {"wait", &wait_ms}, {"again", &again}, {"stall", &stall}, {"leave", &leave},
-    {"upstream", &upstream}};
+    {"spread", &spread}, {"upstream", &upstream}};
   is_json = argc > 1 && !strcmp(argv[1], "json");
   is_idle = argc > 1 && !strcmp(argv[1], "idle");
   for (int i = 2; i < argc; i++) {

@@ -89,6 +89,11 @@ const FEEL: readonly Column[] = [
   { title: 'first event p50', metrics: ['firstP50Ms'], digits: 2 },
   { title: 'first event p99', metrics: ['firstP99Ms'], digits: 2, hasSpread: true },
   { title: 'gap of 50 ms, p99', metrics: ['gapP99Ms'], digits: 1 },
+  {
+    title: '200 at once: first event p50 / p99',
+    metrics: ['togetherFirstP50Ms', 'togetherFirstP99Ms'],
+    digits: 2,
+  },
   { title: '500 × 50 a second: event p99', metrics: ['busyP99Ms'], digits: 2, hasSpread: true },
   { title: 'leave → upstream p50 / p99', metrics: ['leaveP50Ms', 'leaveP99Ms'], digits: 2 },
   { title: 'beside 20 MB bodies: longest', metrics: ['bodyMaxMs'], digits: 1, hasSpread: true },

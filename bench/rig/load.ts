@@ -39,13 +39,14 @@ export interface LoadResult {
 export interface LoadPlan {
   readonly mode: 'json' | 'stream' | 'idle'
   readonly conns: number
+  readonly spread?: number
   readonly warm?: number
   readonly ms?: number
   readonly body?: number
   readonly events?: number
   readonly pace?: number
   readonly wait?: number
-  readonly again?: 1
+  readonly again?: number
   readonly stall?: 1
   readonly leave?: number
 }

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
+const NS_PER_US = 1000
+
 /** A process and its descendants. */
 export function processTree(pid: number): number[] {
   const parents = new Map<number, number>()
@@ -27,15 +29,15 @@ export function memoryKb(pids: readonly number[]): number {
   return sum
 }
 
-/** Jiffies are hundredths of a second on every Linux that Node runs on (USER_HZ). */
-const JIFFY_US = 10_000
-
-/** Processor time that one process has used. */
-export function cpuUs(pid: number): number {
-  const stat = readProc(`${pid}/stat`) ?? ''
-  // Behind the name in parentheses: user and system time are the 12th and 13th.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * JIFFY_US
+/** Microseconds of processor time that each thread of a process has used, by its id. */
+export function threadTimesUs(pid: number): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    // The first of three: nanoseconds on a processor.
+    const ns = readProc(`${pid}/task/${thread}/schedstat`)?.split(' ')[0]
+    if (ns !== undefined) times.set(thread, Number(ns) / NS_PER_US)
+  }
+  return times
 }
 
 function readProc(path: string): string | undefined {

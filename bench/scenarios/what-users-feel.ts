@@ -2,14 +2,26 @@ import type { LoadResult } from '../rig/load.ts'
 import { demandNoError, type Target } from '../rig/stage.ts'
 import { ENDLESS, type Scenario, sleep, toMs } from './scenario.ts'
 
-/** Chats as they come and go: each of 200 places reads a stream of 20 events, 50 ms apart, and then the next. */
-const LIVE = { mode: 'stream', conns: 200, events: 20, pace: 50, again: 1 } as const
+/**
+ * Chats as they come and go: each of 200 places reads a stream of 20 events, 50 ms apart, and begins the next a second
+ * after it began this one. All places would soon begin together if each waited for its own stream's end.
+ */
+const LIVE = {
+  mode: 'stream',
+  conns: 200,
+  events: 20,
+  pace: 50,
+  again: 1000,
+  spread: 1000,
+  warm: 1000,
+  ms: 2500,
+} as const
 
 export const liveStreams = (rounds: number): Scenario => ({
   name: '200 streams that come and go',
   rounds,
   async run(target) {
-    const { added, first, gap } = await target.load({ ...LIVE, warm: 1000, ms: 2500 })
+    const { added, first, gap } = await target.load(LIVE)
     return {
       addedP50Ms: toMs(added.p50),
       addedP99Ms: toMs(added.p99),
@@ -17,6 +29,16 @@ export const liveStreams = (rounds: number): Scenario => ({
       firstP99Ms: toMs(first.p99),
       gapP99Ms: toMs(gap.p99),
     }
+  },
+})
+
+/** The same, all at the same moment: a page of many chats, or a machine that was away. */
+export const streamsTogether = (rounds: number): Scenario => ({
+  name: '200 streams that begin together',
+  rounds,
+  async run(target) {
+    const { first } = await target.load({ ...LIVE, spread: 0 })
+    return { togetherFirstP50Ms: toMs(first.p50), togetherFirstP99Ms: toMs(first.p99) }
   },
 })
 
