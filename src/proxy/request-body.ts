@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 import { KeystowError } from '../errors.ts'
 import type { BodyAccount } from './body-memory.ts'
+import { createBodyPace } from './body-pace.ts'
 import { createByteCollector } from './byte-collector.ts'
 
 /** The bytes a client declared with `content-length`; undefined when it declared none. */
@@ -64,6 +65,7 @@ const ignore = (): void => {}
 /** Begins to read a body, which is kept until it is wanted. */
 export function readBody(request: IncomingMessage): BodyReading {
   const early: Buffer[] = []
+  const keepPace = createBodyPace(request)
   let take = (piece: Buffer): void => void early.push(piece)
   let isEnded = false
   let isWanted = false
@@ -83,6 +85,7 @@ export function readBody(request: IncomingMessage): BodyReading {
 
   function onData(piece: Buffer): void {
     if (failure !== undefined) return
+    keepPace(piece.length)
     try {
       take(piece)
     } catch (error) {
@@ -157,8 +160,10 @@ export async function collectBody(
 /** Reads a body that nobody wants, so that the connection can be used again; ends the connection over the limit. */
 export function discardBody(request: IncomingMessage, limitBytes: number): void {
   const measure = createBodyMeter(limitBytes)
+  const keepPace = createBodyPace(request)
   request.on('error', () => {})
   request.on('data', (piece: Buffer) => {
+    keepPace(piece.length)
     try {
       measure(piece)
     } catch {

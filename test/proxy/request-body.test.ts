@@ -92,3 +92,21 @@ describe('a body that is read before it is wanted', () => {
     await expect(reading.to(() => {})).rejects.toBe(error)
   })
 })
+
+describe('a body that comes as fast as it is read', () => {
+  it('leaves the event loop to others after a part of it', async () => {
+    const bytes = 16 * 1024 * 1024
+    const { socket, reading } = await startUpload(bytes)
+    let [inTurn, most, length] = [0, 0, 0]
+    const read = reading.to((piece) => {
+      if (inTurn === 0) setImmediate(() => (inTurn = 0))
+      inTurn += piece.length
+      length += piece.length
+      most = Math.max(most, inTurn)
+    })
+    socket.write(Buffer.alloc(bytes))
+    await read
+    expect(length).toBe(bytes)
+    expect(most).toBeLessThan(512 * 1024)
+  })
+})
