@@ -1,3 +1,4 @@
+import { lastingCopy } from '../lasting-copy.ts'
 import { findQuote } from '../usage/scan/find-bytes.ts'
 import type { JsonNames } from '../usage/scan/json-names.ts'
 import { matchLike } from '../usage/scan/match-like.ts'
@@ -48,9 +49,9 @@ export function learnEvent(repeated: RepeatedEvent, event: Buffer): void {
   const quote = textAt === -1 ? -1 : findQuote(event, textAt)
   if (quote === -1) return
   repeated.idleLessons++
-  // Copies: the event is a view of the socket's read buffer, which would be kept alive whole.
-  repeated.head = Buffer.from(event.subarray(0, textAt))
-  repeated.tail = Buffer.from(event.subarray(quote))
+  const learned = lastingCopy(event)
+  repeated.head = learned.subarray(0, textAt)
+  repeated.tail = learned.subarray(quote)
 }
 
 function findText(event: Buffer): number {

@@ -54,6 +54,10 @@ function replace(
   { start, end }: { readonly start: number; readonly end: number },
   text: string,
 ): AskingBody {
-  const content = Buffer.concat([body.subarray(0, start), Buffer.from(text), body.subarray(end)])
+  // undici keeps it until the answer has ended.
+  const content = Buffer.allocUnsafeSlow(start + text.length + body.length - end)
+  body.copy(content, 0, 0, start)
+  content.write(text, start, 'latin1')
+  body.copy(content, start + text.length, end)
   return { content, isAdded: true }
 }

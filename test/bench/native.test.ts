@@ -47,6 +47,14 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
     expect(result.added.p50).toBeGreaterThan(0)
   })
 
+  it('ask again when it is due, and not as soon as they can', async () => {
+    const plan = { mode: 'stream', conns: 4, events: 2, pace: 1, again: 200, spread: 100 } as const
+    const { answers, errors } = await load({ ...plan, ms: 1000 })
+    expect(errors).toBe(0)
+    expect(answers).toBeGreaterThan(4)
+    expect(answers).toBeLessThan(4 * (1000 / 200 + 2))
+  })
+
   it('read a flood to its end', async () => {
     const result = await load({ mode: 'stream', conns: 2, events: 50_000, pace: 0 })
     expect(result).toMatchObject({ errors: 0, answers: 2 })

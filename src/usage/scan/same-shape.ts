@@ -1,3 +1,4 @@
+import { lastingCopy } from '../../lasting-copy.ts'
 import { findQuote } from './find-bytes.ts'
 import { matchFreely } from './match-like.ts'
 import { NO_BYTES, type ScanState } from './scan-state.ts'
@@ -52,9 +53,9 @@ export function learnLine(shape: SameShape, chunk: Buffer, from: number, to: num
   const { texts, ends, hasTold, textFrom, textEnd } = shape.scan
   const isAllText = texts === 1 && ends === 1 && !hasTold
   if (!isAllText || shape.idleLessons === MAX_IDLE_LESSONS) return
-  if (textFrom - from + (to - textEnd) > MAX_SHAPE_BYTES) return
+  if (to - from > MAX_SHAPE_BYTES) return
   shape.idleLessons++
-  // Copies: the chunk is a view of the socket's read buffer, which would be kept alive whole.
-  shape.head = Buffer.from(chunk.subarray(from, textFrom))
-  shape.tail = Buffer.from(chunk.subarray(textEnd - 1, to))
+  const learned = lastingCopy(chunk.subarray(from, to))
+  shape.head = learned.subarray(0, textFrom - from)
+  shape.tail = learned.subarray(textEnd - 1 - from)
 }

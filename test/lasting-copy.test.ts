@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+
+import { lastingCopy } from '../src/lasting-copy.ts'
+import { createBodyFieldScanner } from '../src/policy/body-fields.ts'
+import { createRepeatedEvent, learnEvent } from '../src/proxy/repeated-event.ts'
+import { askForUsage } from '../src/usage/ask-for-usage.ts'
+import { createJsonNames } from '../src/usage/scan/json-names.ts'
+
+// What Node takes small buffers from would be kept for as long as a stream lasts, 64 KiB for a few bytes.
+
+const EVENT = 'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n'
+
+describe('what is kept for as long as a stream lasts', () => {
+  it('is a copy with memory of its own', () => {
+    const bytes = Buffer.from('event')
+    const copy = lastingCopy(bytes)
+    bytes.fill(0)
+    expect(copy.toString()).toBe('event')
+    expect(copy.buffer.byteLength).toBe(copy.length)
+  })
+
+  it('of an event that others may repeat takes no more than the event', () => {
+    const repeated = createRepeatedEvent(createJsonNames([]))
+    learnEvent(repeated, Buffer.from(EVENT))
+    expect(repeated.head.buffer.byteLength).toBe(EVENT.length)
+    expect(repeated.tail.buffer).toBe(repeated.head.buffer)
+  })
+
+  it('of a body that asks for its usage takes no more than the body', () => {
+    const body = Buffer.from('{"stream":true}')
+    const scanner = createBodyFieldScanner()
+    scanner.write(body)
+    const asking = askForUsage(body, scanner.layout())
+    if (typeof asking === 'string') throw new Error(asking)
+    expect(asking.content.buffer.byteLength).toBe(asking.content.length)
+  })
+})
