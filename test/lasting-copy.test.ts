@@ -5,6 +5,10 @@ import { createBodyFieldScanner } from '../src/policy/body-fields.ts'
 import { createRepeatedEvent, learnEvent } from '../src/proxy/repeated-event.ts'
 import { askForUsage } from '../src/usage/ask-for-usage.ts'
 import { createJsonNames } from '../src/usage/scan/json-names.ts'
+import { WANT } from '../src/usage/scan/json-reader.ts'
+import { createSameShape, learnLine } from '../src/usage/scan/same-shape.ts'
+import { createScanState } from '../src/usage/scan/scan-state.ts'
+import { createTextTally } from '../src/usage/scan/text-tally.ts'
 
 // What Node takes small buffers from would be kept for as long as a stream lasts, 64 KiB for a few bytes.
 
@@ -13,17 +17,36 @@ const EVENT = 'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n'
 describe('what is kept for as long as a stream lasts', () => {
   it('is a copy with memory of its own', () => {
     const bytes = Buffer.from('event')
-    const copy = lastingCopy(bytes)
+    const copy = lastingCopy(bytes, Buffer.from('s'))
     bytes.fill(0)
-    expect(copy.toString()).toBe('event')
+    expect(copy.toString()).toBe('events')
     expect(copy.buffer.byteLength).toBe(copy.length)
   })
 
   it('of an event that others may repeat takes no more than the event', () => {
     const repeated = createRepeatedEvent(createJsonNames([]))
     learnEvent(repeated, Buffer.from(EVENT))
-    expect(repeated.head.buffer.byteLength).toBe(EVENT.length)
+    expect(`${repeated.head}|${repeated.tail}`).toBe(EVENT.replace('hello', '|'))
+    expect(repeated.head.buffer.byteLength).toBe(EVENT.length - 'hello'.length)
     expect(repeated.tail.buffer).toBe(repeated.head.buffer)
+  })
+
+  it('of a line that others may be like takes no more than the line', () => {
+    const scan = createScanState({
+      names: createJsonNames([]),
+      text: createTextTally(),
+      onName: () => WANT.NOTHING,
+      onValue() {},
+      onElement() {},
+      onEnd() {},
+    })
+    const [textFrom, textEnd] = [EVENT.indexOf('hello'), EVENT.indexOf('}}]}')]
+    Object.assign(scan, { texts: 1, ends: 1, textFrom, textEnd })
+    const shape = createSameShape(scan)
+    learnLine(shape, Buffer.from(EVENT), 0, EVENT.length)
+    expect(`${shape.head}|${shape.tail}`).toBe(EVENT.replace('hello', '|'))
+    expect(shape.head.buffer.byteLength).toBe(EVENT.length - 'hello'.length)
+    expect(shape.tail.buffer).toBe(shape.head.buffer)
   })
 
   it('of a body that asks for its usage takes no more than the body', () => {

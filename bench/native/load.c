@@ -2,12 +2,12 @@
 //
 //   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered
 //   load stream port=P conns=N events=N pace=MS [wait=MS]      each connection reads a stream, as upstream.c explains
-//               [again=MS]                                     and the next, so long after it asked for this, or behind it
+//               [again=MS [spread=MS]]                         and the next, in turn: each once in so many ms, with so
+//                                                              many between the first and the last of them; 0: all at once
 //               [stall=1] [leave=ID]                           only one event; leaves in turn, 5 ms apart
 //   load idle   port=P conns=N                                 connects and sends nothing
 //
-// with  spread=MS over how long they are opened, one after the other; 0: as fast as they are
-//       warm=MS  before what counts, once all are open: `begin` is printed then
+// with  warm=MS  before what counts, once all are open: `begin` is printed then
 //       ms=MS    how long it counts; 0, and at any time: until standard input ends
 //       pids=A,B whose processor time is taken at both ends; upstream=PID likewise
 //
@@ -21,7 +21,7 @@
 #include "chunks.h"
 #include "common.h"
 #include "plan.h"
-#include "samples.h"
+#include "result.h"
 
 enum { RAMP = 64, HEAD_BYTES = 8192, TAIL_BYTES = 31, READ_BYTES = 262144, MAX_ERRORS = 10000 };
 enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
@@ -34,20 +34,19 @@ struct conn {
   enum state state;
   int fd;
   bool was_open, was_used;   // Counted as open; answered on at least once.
+  bool is_resting;           // Is to be connected, and to ask when it is due.
   size_t sent, tail_length;
   long seen;                 // Events of this stream.
   char *tail;                // The head so far, or the end of what was read of the body.
   long long body_left;       // -1: chunked.
   struct chunks chunks;
-  uint64_t asked_at, event_at;
+  uint64_t asked_at, event_at, due_at;
 };
 
 static int epoll_fd, phase;
 static struct conn *all;
-static long started, opened, alive, answers, event_count, errors, reconnects, closed_by_peer, left;
-static char first_error[128];
-static uint64_t *left_at, counting_from;
-static struct samples latency, first, added, gap;
+static long started;
+static uint64_t counting_from;
 
 static void start(struct conn *c);
 
@@ -111,6 +110,7 @@ static void connected(struct conn *c) {
   if (error) return fail(c, strerror(error));
   watch(c, EPOLL_CTL_MOD, EPOLLIN);
   if (is_idle) mark_open(c), c->state = STALLED;
+  else if (c->is_resting) c->is_resting = false, c->state = RESTING;
   else ask(c);
 }
 
@@ -181,27 +181,14 @@ static void receive(struct conn *c) {
   if (n <= 0) {
     const char *why = n < 0 ? strerror(errno) : "closed before the end";
     if (c->state == STALLED) return closed_by_peer++, shut(c);
-    bool is_between = c->state == RESTING || (c->state == HEAD && c->tail_length == 0 && c->was_used);
+    c->is_resting = c->state == RESTING;
+    bool is_between = c->is_resting || (c->state == HEAD && c->tail_length == 0 && c->was_used);
     return is_between ? reconnect(c) : fail(c, why);
   }
   if (c->state == STALLED) return;
   char *raw = in + c->tail_length, *to = raw + n;
   if (c->state == BODY) read_body(c, in, raw, to, nanoseconds());
   else read_head(c, in, to, nanoseconds());
-}
-
-static void print_result(double seconds, const double *cpu) {
-  printf("{\"seconds\":%.3f,\"answers\":%ld,\"events\":%ld,\"opened\":%ld,", seconds, answers, event_count, opened);
-  printf("\"alive\":%ld,\"errors\":%ld,\"error\":\"%s\",\"reconnects\":%ld,\"closedByPeer\":%ld,",
-         alive, errors, first_error, reconnects, closed_by_peer);
-  printf("\"cpuUs\":%.0f,\"upstreamCpuUs\":%.0f,\"loadCpuUs\":%.0f,", cpu[0], cpu[1], cpu[2]);
-  print_samples("latency", &latency);
-  print_samples("first", &first);
-  print_samples("added", &added);
-  print_samples("gap", &gap);
-  printf("\"left\":[");
-  for (long i = 0; i < left; i++) printf("%s[%ld,%llu]", i ? "," : "", leave + i, (unsigned long long)left_at[i]);
-  printf("]}\n");
 }
 
 // Goes on to the next phase when it is time; false when the run is over.
@@ -211,6 +198,7 @@ static bool keep_on(uint64_t now, double *cpu) {
   if (phase == OPENING && (opened + errors >= conns || now - began > OPEN_WITHIN_NS)) {
     if (opened + errors < conns) fail(&all[conns - 1], "not all were open in time");
     phase = WARMING, next_at = now + warm * NS_PER_MS;
+    for (long i = 0; i < conns; i++) all[i].due_at = now + (again + spread * i / conns) * NS_PER_MS;
   }
   if (phase == WARMING && now >= next_at) {
     phase = COUNTING, counting_from = now, next_at = ms ? now + ms * NS_PER_MS : UINT64_MAX;
@@ -225,17 +213,15 @@ static bool keep_on(uint64_t now, double *cpu) {
   return phase != COUNTING || (now < next_at && alive > 0);
 }
 
-// Asks again where that is due, whenever the stream before ended: late answers do not thin out what comes behind them.
+// Asks again where it is due. Whoever is still being answered then asks behind that, and has waited since: late answers
+// neither thin out what comes nor go uncounted.
 static void wake(uint64_t now) {
-  for (struct conn *c = all; again && c < all + started; c++)
-    if (c->state == RESTING && now - c->asked_at >= (uint64_t)again * NS_PER_MS) ask(c);
-}
-
-static bool may_start(uint64_t now) {
-  static uint64_t began;
-  if (!began) began = now;
-  bool is_due = now - began >= (uint64_t)spread * NS_PER_MS / conns * started;
-  return is_due && started < conns && started - opened - errors < RAMP;
+  for (struct conn *c = all; c < all + started; c++) {
+    if (c->state != RESTING || now < c->due_at) continue;
+    ask(c);
+    c->asked_at = c->due_at;
+    c->due_at += again * NS_PER_MS;
+  }
 }
 
 int main(int argc, char **argv) {
@@ -252,8 +238,8 @@ int main(int argc, char **argv) {
   double cpu[3] = {0};
   struct epoll_event ready[512];
   for (bool is_stopped = false; !is_stopped && errors < MAX_ERRORS && keep_on(nanoseconds(), cpu);) {
-    while (may_start(nanoseconds())) start(&all[started++]);
-    wake(nanoseconds());
+    while (started < conns && started - opened - errors < RAMP) start(&all[started++]);
+    if (again && phase != OPENING) wake(nanoseconds());
     int n = epoll_wait(epoll_fd, ready, 512, 1);
     for (int i = 0; i < n; i++) {
       struct conn *c = ready[i].data.ptr;

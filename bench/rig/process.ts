@@ -37,6 +37,7 @@ export function threadTimesUs(pid: number): Map<string, number> {
     const ns = readProc(`${pid}/task/${thread}/schedstat`)?.split(' ')[0]
     if (ns !== undefined) times.set(thread, Number(ns) / NS_PER_US)
   }
+  if (times.size === 0) throw new Error('this kernel does not tell of threads')
   return times
 }
 

@@ -20,7 +20,7 @@ export const badInput = (rounds: number): Scenario => ({
   name: 'stopped readers, floods, silent connections',
   rounds,
   async run(target) {
-    // A flood runs code that nothing else does: how long the others wait is told of code that is compiled.
+    // These answers run code that no others do: how long the others wait is told of code that is compiled.
     const first = await suffer(target, STALLED)
     const stalled = await suffer(target, STALLED)
     const flood = await suffer(target, FLOOD)

@@ -49,9 +49,9 @@ export function learnEvent(repeated: RepeatedEvent, event: Buffer): void {
   const quote = textAt === -1 ? -1 : findQuote(event, textAt)
   if (quote === -1) return
   repeated.idleLessons++
-  const learned = lastingCopy(event)
+  const learned = lastingCopy(event.subarray(0, textAt), event.subarray(quote))
   repeated.head = learned.subarray(0, textAt)
-  repeated.tail = learned.subarray(quote)
+  repeated.tail = learned.subarray(textAt)
 }
 
 function findText(event: Buffer): number {

@@ -1,3 +1,4 @@
+import { lastingCopy } from '../lasting-copy.ts'
 import type { BodyLayout } from '../policy/body-fields.ts'
 import { createMemberScanner } from '../policy/member-scanner.ts'
 
@@ -55,9 +56,6 @@ function replace(
   text: string,
 ): AskingBody {
   // undici keeps it until the answer has ended.
-  const content = Buffer.allocUnsafeSlow(start + text.length + body.length - end)
-  body.copy(content, 0, 0, start)
-  content.write(text, start, 'latin1')
-  body.copy(content, start + text.length, end)
+  const content = lastingCopy(body.subarray(0, start), Buffer.from(text), body.subarray(end))
   return { content, isAdded: true }
 }

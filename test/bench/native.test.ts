@@ -47,12 +47,20 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
     expect(result.added.p50).toBeGreaterThan(0)
   })
 
-  it('ask again when it is due, and not as soon as they can', async () => {
-    const plan = { mode: 'stream', conns: 4, events: 2, pace: 1, again: 200, spread: 100 } as const
-    const { answers, errors } = await load({ ...plan, ms: 1000 })
+  it('ask again when it is due, and not so long after an answer', async () => {
+    const plan = { mode: 'stream', conns: 4, events: 4, pace: 40, again: 200, spread: 0 } as const
+    const { answers, errors } = await load({ ...plan, warm: 160, ms: 1000 })
     expect(errors).toBe(0)
-    expect(answers).toBeGreaterThan(4)
-    expect(answers).toBeLessThan(4 * (1000 / 200 + 2))
+    expect(answers).toBeGreaterThan(4 * 3)
+    expect(answers).toBeLessThanOrEqual(4 * 5)
+  })
+
+  it('spread what is due together', async () => {
+    const plan = { mode: 'stream', conns: 10, events: 1, again: 1000, spread: 1000 } as const
+    const { answers, errors } = await load({ ...plan, warm: 900, ms: 500 })
+    expect(errors).toBe(0)
+    expect(answers).toBeGreaterThan(0)
+    expect(answers).toBeLessThan(10)
   })
 
   it('read a flood to its end', async () => {
@@ -105,6 +113,19 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
       })
       const result = await load({ ...stream, warm: 50 }, port)
       expect(result).toMatchObject({ errors: 0, opened: 1, alive: 0 })
+    })
+
+    it('closes between two streams, connect again and ask when it is due', async () => {
+      const text = 'data: {"f":"fp_0000000000000000001"}\n\n'
+      const port = await startProxy(({ socket }, response) => {
+        response.writeHead(200, { 'content-length': text.length }).end(text)
+        setTimeout(() => socket.end(), 20)
+      })
+      const plan = { mode: 'stream', conns: 2, events: 1, again: 200 } as const
+      const { answers, errors, reconnects } = await load({ ...plan, ms: 1000 }, port)
+      expect(errors).toBe(0)
+      expect(reconnects).toBeGreaterThan(0)
+      expect(answers).toBeLessThanOrEqual(2 * 5)
     })
 
     it('refuses, report its status', async () => {

@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { KeystowError } from '../../src/errors.ts'
-import { readBody } from '../../src/proxy/request-body.ts'
+import { type BodyReading, readBody } from '../../src/proxy/request-body.ts'
 
 // A small body is read before anybody knows whether it is wanted: nothing of it may be lost until then, and whoever
 // wants it later must be told as if it had waited.
 
-async function startUpload(declared: number) {
+async function startUpload(framing: string) {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -22,7 +22,7 @@ async function startUpload(declared: number) {
     server.close()
   })
   const requested = once(server, 'request')
-  socket.write(`POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${declared}\r\n\r\n`)
+  socket.write(`POST / HTTP/1.1\r\nhost: a\r\n${framing}\r\n\r\n`)
   const [request]: IncomingMessage[] = await requested
   if (request === undefined) throw new Error('no request came')
   return { socket, request, reading: readBody(request) }
@@ -35,7 +35,7 @@ const write = async (socket: Socket, text: string): Promise<void> => {
 
 describe('a body that is read before it is wanted', () => {
   it('is shown whole, what came before and what comes after', async () => {
-    const { socket, reading } = await startUpload(6)
+    const { socket, reading } = await startUpload('content-length: 6')
     await write(socket, 'ab')
     await write(socket, 'cd')
     const pieces: string[] = []
@@ -47,7 +47,7 @@ describe('a body that is read before it is wanted', () => {
   })
 
   it('is shown when it has ended, and its connection is gone', async () => {
-    const { socket, request, reading } = await startUpload(2)
+    const { socket, request, reading } = await startUpload('content-length: 2')
     await write(socket, 'ab')
     socket.destroy()
     await expect.poll(() => request.destroyed).toBe(true)
@@ -57,7 +57,7 @@ describe('a body that is read before it is wanted', () => {
   })
 
   it('is refused with what its reader throws, at the first piece', async () => {
-    const { socket, reading } = await startUpload(4)
+    const { socket, reading } = await startUpload('content-length: 4')
     await write(socket, 'ab')
     await write(socket, 'cd')
     let pieces = 0
@@ -70,7 +70,7 @@ describe('a body that is read before it is wanted', () => {
   })
 
   it('is cut off when its client left before it was wanted', async () => {
-    const { socket, request, reading } = await startUpload(4)
+    const { socket, request, reading } = await startUpload('content-length: 4')
     await write(socket, 'ab')
     socket.destroy()
     await expect.poll(() => request.destroyed).toBe(true)
@@ -78,7 +78,7 @@ describe('a body that is read before it is wanted', () => {
   })
 
   it('is cut off when its client leaves while it is read', async () => {
-    const { socket, reading } = await startUpload(4)
+    const { socket, reading } = await startUpload('content-length: 4')
     await write(socket, 'ab')
     const read = reading.to(() => {})
     socket.destroy()
@@ -86,27 +86,44 @@ describe('a body that is read before it is wanted', () => {
   })
 
   it('is refused with an error that it was given meanwhile', async () => {
-    const { request, reading } = await startUpload(4)
+    const { request, reading } = await startUpload('content-length: 4')
     const error = new KeystowError('draining')
     request.emit('error', error)
     await expect(reading.to(() => {})).rejects.toBe(error)
   })
 })
 
+/** The most pieces, and the most bytes, that one turn of the event loop saw; and how many bytes there were. */
+async function watchTurns(reading: BodyReading) {
+  const most = { pieces: 0, bytes: 0 }
+  let [pieces, bytes, length] = [0, 0, 0]
+  await reading.to((piece) => {
+    if (pieces === 0) setImmediate(() => ([pieces, bytes] = [0, 0]))
+    pieces++
+    bytes += piece.length
+    length += piece.length
+    most.pieces = Math.max(most.pieces, pieces)
+    most.bytes = Math.max(most.bytes, bytes)
+  })
+  return { most, length }
+}
+
 describe('a body that comes as fast as it is read', () => {
   it('leaves the event loop to others after a part of it', async () => {
     const bytes = 16 * 1024 * 1024
-    const { socket, reading } = await startUpload(bytes)
-    let [inTurn, most, length] = [0, 0, 0]
-    const read = reading.to((piece) => {
-      if (inTurn === 0) setImmediate(() => (inTurn = 0))
-      inTurn += piece.length
-      length += piece.length
-      most = Math.max(most, inTurn)
-    })
+    const { socket, reading } = await startUpload(`content-length: ${bytes}`)
     socket.write(Buffer.alloc(bytes))
-    await read
+    const { most, length } = await watchTurns(reading)
     expect(length).toBe(bytes)
-    expect(most).toBeLessThan(512 * 1024)
+    expect(most.bytes).toBeLessThan(512 * 1024)
+  })
+
+  it('does so in pieces of a byte, too', async () => {
+    const chunks = 40_000
+    const { socket, reading } = await startUpload('transfer-encoding: chunked')
+    socket.write(`${'1\r\na\r\n'.repeat(chunks)}0\r\n\r\n`)
+    const { most, length } = await watchTurns(reading)
+    expect(length).toBe(chunks)
+    expect(most.pieces).toBeLessThan(1000)
   })
 })

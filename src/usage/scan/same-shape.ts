@@ -53,9 +53,9 @@ export function learnLine(shape: SameShape, chunk: Buffer, from: number, to: num
   const { texts, ends, hasTold, textFrom, textEnd } = shape.scan
   const isAllText = texts === 1 && ends === 1 && !hasTold
   if (!isAllText || shape.idleLessons === MAX_IDLE_LESSONS) return
-  if (to - from > MAX_SHAPE_BYTES) return
+  if (textFrom - from + (to - textEnd) > MAX_SHAPE_BYTES) return
   shape.idleLessons++
-  const learned = lastingCopy(chunk.subarray(from, to))
+  const learned = lastingCopy(chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
   shape.head = learned.subarray(0, textFrom - from)
-  shape.tail = learned.subarray(textEnd - 1 - from)
+  shape.tail = learned.subarray(textFrom - from)
 }
