@@ -2,8 +2,7 @@
 //
 //   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered
 //   load stream port=P conns=N events=N pace=MS [wait=MS]      each connection reads a stream, as upstream.c explains
-//               [again=MS [spread=MS]]                         and the next, in turn: each once in so many ms, with so
-//                                                              many between the first and the last of them; 0: all at once
+//               [again=MS [spread=MS]]                         and another every so often, begun over so long; 0: at once
 //               [stall=1] [leave=ID]                           only one event; leaves in turn, 5 ms apart
 //   load idle   port=P conns=N                                 connects and sends nothing
 //
@@ -182,8 +181,7 @@ static void receive(struct conn *c) {
     const char *why = n < 0 ? strerror(errno) : "closed before the end";
     if (c->state == STALLED) return closed_by_peer++, shut(c);
     c->is_resting = c->state == RESTING;
-    bool is_between = c->is_resting || (c->state == HEAD && c->tail_length == 0 && c->was_used);
-    return is_between ? reconnect(c) : fail(c, why);
+    return c->is_resting || (c->state == HEAD && !c->tail_length && c->was_used) ? reconnect(c) : fail(c, why);
   }
   if (c->state == STALLED) return;
   char *raw = in + c->tail_length, *to = raw + n;
@@ -213,14 +211,12 @@ static bool keep_on(uint64_t now, double *cpu) {
   return phase != COUNTING || (now < next_at && alive > 0);
 }
 
-// Asks again where it is due. Whoever is still being answered then asks behind that, and has waited since: late answers
-// neither thin out what comes nor go uncounted.
+// Asks again where it is due: whoever is still being answered then asks behind that, and has waited since.
 static void wake(uint64_t now) {
   for (struct conn *c = all; c < all + started; c++) {
     if (c->state != RESTING || now < c->due_at) continue;
     ask(c);
-    c->asked_at = c->due_at;
-    c->due_at += again * NS_PER_MS;
+    c->asked_at = c->due_at, c->due_at += again * NS_PER_MS;
   }
 }
 
