@@ -43,10 +43,9 @@ struct conn {
 };
 
 static int epoll_fd, phase;
-static struct conn *all;
 static long started;
+static struct conn *all;
 static uint64_t counting_from;
-
 static void start(struct conn *c);
 
 static void watch(struct conn *c, int operation, uint32_t what) {
@@ -215,8 +214,9 @@ static bool keep_on(uint64_t now, double *cpu) {
 static void wake(uint64_t now) {
   for (struct conn *c = all; c < all + started; c++) {
     if (c->state != RESTING || now < c->due_at) continue;
+    uint64_t asked_at = c->event_at > c->due_at ? c->due_at : now;
     ask(c);
-    c->asked_at = c->due_at, c->due_at += again * NS_PER_MS;
+    c->asked_at = asked_at, c->due_at += again * NS_PER_MS;
   }
 }
 
