@@ -19,7 +19,7 @@ import {
   jsonRequestsTls,
   warmUp,
 } from './scenarios/processor-time.ts'
-import { hasWorkers, twoWorkers } from './scenarios/workers.ts'
+import { twoWorkers } from './scenarios/workers.ts'
 import {
   largeBodies,
   leavingClients,
@@ -93,7 +93,6 @@ async function measureKeystowAlone(
   if (target === undefined) return
   await alternate(measurement, heapAfterStreams, [target])
   await target.stop()
-  if (!hasWorkers) return
   await alternate(measurement, twoWorkers(stage, Math.ceil(rounds / 2)), [target])
 }
 

@@ -39,7 +39,6 @@ export interface LoadResult {
 export interface LoadPlan {
   readonly mode: 'json' | 'stream' | 'idle'
   readonly conns: number
-  readonly spread?: number
   readonly warm?: number
   readonly ms?: number
   readonly body?: number
@@ -47,6 +46,7 @@ export interface LoadPlan {
   readonly pace?: number
   readonly wait?: number
   readonly again?: number
+  readonly spread?: number
   readonly stall?: 1
   readonly leave?: number
 }

@@ -1,4 +1,3 @@
-import { settingsShape } from '../../src/config/settings.ts'
 import { keystow } from '../contenders/keystow.ts'
 import { threadTimesUs } from '../rig/process.ts'
 import { demandNoError, type Stage } from '../rig/stage.ts'
@@ -17,9 +16,6 @@ const LOAD = {
 
 /** For one as for two. The second has to share a core with upstream and load. */
 const CORES = '0,1'
-
-/** Whether this Keystow can be told how many processes it is to have. */
-export const hasWorkers = 'workers' in settingsShape
 
 /**
  * How many times as many events two workers carry as one, by how long the busiest thread works while as many events

@@ -1,4 +1,4 @@
-import { lastingCopy } from '../lasting-copy.ts'
+import { lastingPair } from '../lasting-copy.ts'
 import { findQuote } from '../usage/scan/find-bytes.ts'
 import type { JsonNames } from '../usage/scan/json-names.ts'
 import { matchLike } from '../usage/scan/match-like.ts'
@@ -49,9 +49,9 @@ export function learnEvent(repeated: RepeatedEvent, event: Buffer): void {
   const quote = textAt === -1 ? -1 : findQuote(event, textAt)
   if (quote === -1) return
   repeated.idleLessons++
-  const learned = lastingCopy(event.subarray(0, textAt), event.subarray(quote))
-  repeated.head = learned.subarray(0, textAt)
-  repeated.tail = learned.subarray(textAt)
+  const [head, tail] = lastingPair(event.subarray(0, textAt), event.subarray(quote))
+  repeated.head = head
+  repeated.tail = tail
 }
 
 function findText(event: Buffer): number {

@@ -1,4 +1,4 @@
-import { lastingCopy } from '../../lasting-copy.ts'
+import { lastingPair } from '../../lasting-copy.ts'
 import { findQuote } from './find-bytes.ts'
 import { matchFreely } from './match-like.ts'
 import { NO_BYTES, type ScanState } from './scan-state.ts'
@@ -55,7 +55,7 @@ export function learnLine(shape: SameShape, chunk: Buffer, from: number, to: num
   if (!isAllText || shape.idleLessons === MAX_IDLE_LESSONS) return
   if (textFrom - from + (to - textEnd) > MAX_SHAPE_BYTES) return
   shape.idleLessons++
-  const learned = lastingCopy(chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
-  shape.head = learned.subarray(0, textFrom - from)
-  shape.tail = learned.subarray(textFrom - from)
+  const [head, tail] = lastingPair(chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
+  shape.head = head
+  shape.tail = tail
 }
