@@ -18,12 +18,17 @@ export interface EventLoopDelay {
 export function watchEventLoopDelay(): EventLoopDelay {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
+  let seen = { count: 0, sumNs: 0 }
   let last = 0
   let beforeLast = 0
+  // What came since, by sums: after a reset Node does not record the next turn, in a late process the only one.
   const timer = setInterval(() => {
+    const { count } = histogram
+    const sumNs = count === 0 ? 0 : count * histogram.mean
+    const turns = count - seen.count
     beforeLast = last
-    last = histogram.count === 0 ? 0 : Math.max(0, histogram.mean / NS_PER_MS - RESOLUTION_MS)
-    histogram.reset()
+    last = turns === 0 ? 0 : Math.max(0, (sumNs - seen.sumNs) / turns / NS_PER_MS - RESOLUTION_MS)
+    seen = { count, sumNs }
   }, SAMPLE_MS)
   timer.unref()
   return {

@@ -1,4 +1,4 @@
-import type { BulkTurns } from './bulk-turns.ts'
+import { type BulkTurns, BYTES_A_TURN } from './bulk-turns.ts'
 
 interface Source {
   pause(): void
@@ -12,16 +12,17 @@ export interface Flow {
   source: Source | undefined
   isFull: boolean
   isWaiting: boolean
-  /** Bytes since it was last its turn, or asked; and how many pass until it asks. */
+  /** Bytes since it was last its turn, or asked; when the first of them came; and how many pass until it asks. */
   passed: number
+  since: number
   allowed: number
 }
 
-/** What passes without a question: an answer of JSON never asks, and events once in a while. */
+/** What passes without a question: most answers of JSON never ask. */
 const UNASKED_BYTES = 16 * 1024
 
-/** What passes in a turn. What is left of a read is put back and copied with the next: often, if this is little. */
-const BYTES_A_TURN = 64 * 1024
+/** What takes longer for as much, 320 kB a second or less, is no flood: no model speaks as fast. */
+const UNASKED_MS = 50
 
 export const createFlow = (turns: BulkTurns): Flow => ({
   turns,
@@ -29,6 +30,7 @@ export const createFlow = (turns: BulkTurns): Flow => ({
   isFull: false,
   isWaiting: false,
   passed: 0,
+  since: 0,
   allowed: UNASKED_BYTES,
 })
 
@@ -36,6 +38,7 @@ export const createFlow = (turns: BulkTurns): Flow => ({
 export function passOn(flow: Flow, bytes: number, hasRoom: boolean): void {
   flow.isFull = !hasRoom
   if (flow.isFull) flow.source?.pause()
+  if (flow.passed === 0) flow.since = performance.now()
   flow.passed += bytes
   if (flow.passed >= flow.allowed && !flow.isWaiting) ask(flow)
 }
@@ -46,12 +49,16 @@ export function makeReady(flow: Flow): void {
   goOn(flow)
 }
 
-function goOn({ source, isFull, isWaiting }: Flow): void {
-  if (!isFull && !isWaiting) source?.resume()
+/** Returns whether it does: its client may be full, and it may have ended. */
+function goOn({ source, isFull, isWaiting }: Flow): boolean {
+  if (isFull || isWaiting || source === undefined) return false
+  source.resume()
+  return true
 }
 
 function ask(flow: Flow): void {
-  const mayPass = flow.turns.take(flow.passed)
+  const isSlow = performance.now() - flow.since > UNASKED_MS
+  const mayPass = isSlow || flow.turns.take(flow.passed)
   flow.passed = 0
   flow.allowed = UNASKED_BYTES
   if (mayPass) return
@@ -60,6 +67,6 @@ function ask(flow: Flow): void {
   flow.turns.wait(() => {
     flow.isWaiting = false
     flow.allowed = BYTES_A_TURN
-    goOn(flow)
+    return goOn(flow)
   })
 }

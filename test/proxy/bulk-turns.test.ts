@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
 import { createBulkTurns } from '../../src/proxy/bulk-turns.ts'
 import { createFlow, makeReady, passOn } from '../../src/proxy/flow.ts'
 
 const PIECE = 16 * 1024
+/** What a socket holds, and one piece that nobody asks for. */
+const PIECES_A_TURN = 5
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -30,13 +32,14 @@ function startFloods(count: number): number[] {
 }
 
 describe('streams that send as fast as they are read', () => {
-  it('stop after a while in each turn of the event loop', async () => {
+  it('pass one after the other, each as much as a socket holds in a turn of the event loop', async () => {
     const log = startFloods(20)
     for (let turn = 0; turn < 20; turn++) {
       const before = log.length
       await nextTurn()
       expect(log.length - before).toBeGreaterThan(0)
-      expect(log.length - before).toBeLessThan(20)
+      expect(log.length - before).toBeLessThanOrEqual(PIECES_A_TURN)
+      expect(new Set(log.slice(before)).size).toBe(1)
     }
   })
 
@@ -89,6 +92,30 @@ describe('a flow', () => {
     expect(calls).not.toContain('resume')
     makeReady(flow)
     expect(calls.filter((call) => call === 'resume')).toHaveLength(1)
+  })
+
+  it('never waits for a turn at the pace of a model, however much it becomes', () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { flow, calls } = startFlow()
+    for (let event = 0; event < 1000; event++) {
+      passOn(flow, 300, true)
+      vi.advanceTimersByTime(20)
+    }
+    expect(calls).toEqual([])
+  })
+
+  it('takes no turn from the others when it has ended, or its client has no room', async () => {
+    const turns = createBulkTurns()
+    const flows = Array.from({ length: 3 }, () => createFlow(turns))
+    const [ended, full, open] = flows
+    const resumed: unknown[] = []
+    for (const flow of flows) flow.source = { pause() {}, resume: () => resumed.push(flow) }
+    turns.take(10_000_000)
+    for (const flow of flows) passOn(flow, PIECE, flow !== full)
+    if (ended !== undefined) ended.source = undefined
+    await nextTurn()
+    expect(resumed).toEqual([open])
   })
 
   it('waits for its client alone while it is small', () => {
