@@ -37,7 +37,7 @@ interface FullOptions {
   readonly rounds: number
 }
 
-/** Everything, in about a quarter of an hour with five rounds. */
+/** Everything, in about twenty minutes with five rounds. */
 export async function measureFull(options: FullOptions): Promise<Measurement> {
   const measurement = createMeasurement()
   await measureSideBySide(measurement, options)

@@ -19,7 +19,7 @@ const USAGE = `npm run bench -- smoke|full|profile|taps|ledger|billing [options]
 
   smoke    processor time a request and an event beside http-proxy, and nginx if it is there; about a minute.
            Fails when Keystow has become slower by half than bench/recorded.json says
-  full     every contender that is installed, every figure, and smoke; about a quarter of an hour
+  full     every contender that is installed, every figure, and smoke; about twenty minutes
   profile  where Keystow spends its processor time
   billing  10,000 requests in the ledger beside the built-in upstream's bill; some minutes. Fails when they differ
   taps     what meter, scan and ledger take of an event and of a request together; half a minute
@@ -27,8 +27,8 @@ const USAGE = `npm run bench -- smoke|full|profile|taps|ledger|billing [options]
 
   --write         put what was measured into the READMEs, docs/ and bench/
   --rounds=5      full: how often what counts most is measured
-  --only=a,b      full: these contenders (nginx, haproxy, caddy, http-proxy, keystow)
-  --node=PATH     the Node that runs Keystow and http-proxy
+  --only=a,b      full: these contenders (${CONTENDERS.map(({ id }) => id).join(', ')})
+  --node=PATH     the Node that runs Keystow, http-proxy and Node alone
   --tls           profile: with TLS to the upstream
 `
 

@@ -25,7 +25,14 @@ export interface Contender {
   launch(site: Site): Launch
 }
 
-export type ContenderId = 'direct' | 'nginx' | 'haproxy' | 'caddy' | 'http-proxy' | 'keystow'
+export type ContenderId =
+  | 'direct'
+  | 'nginx'
+  | 'haproxy'
+  | 'caddy'
+  | 'node-alone'
+  | 'http-proxy'
+  | 'keystow'
 
 /** Obviously no key. */
 export const CREDENTIAL = 'hk-bench-0123456789abcdefghijklmnopqrstuvwxyz0123456789'

@@ -7,15 +7,24 @@ import { haproxy } from './haproxy.ts'
 import { httpProxy } from './http-proxy.ts'
 import { keystow } from './keystow.ts'
 import { nginx } from './nginx.ts'
+import { nodeAlone } from './node-alone.ts'
 
 /** In the order in which they are shown. */
-export const CONTENDERS: readonly Contender[] = [nginx, haproxy, caddy, httpProxy, keystow]
+export const CONTENDERS: readonly Contender[] = [
+  nginx,
+  haproxy,
+  caddy,
+  nodeAlone,
+  httpProxy,
+  keystow,
+]
 
 export const LABELS: Readonly<Record<ContenderId, string>> = {
   direct: 'direct',
   nginx: nginx.label,
   haproxy: haproxy.label,
   caddy: caddy.label,
+  'node-alone': nodeAlone.label,
   'http-proxy': httpProxy.label,
   keystow: keystow.label,
 }

@@ -1,9 +1,9 @@
 import type { ContenderId } from '../contenders/contender.ts'
-import { LABELS } from '../contenders/contenders.ts'
+import { CONTENDERS, LABELS } from '../contenders/contenders.ts'
 import { type FigureTable, type Spread, spreadOf } from '../figures.ts'
 import type { Metric } from '../metrics.ts'
 
-const IDS: readonly ContenderId[] = ['nginx', 'haproxy', 'caddy', 'http-proxy', 'keystow']
+const IDS: readonly ContenderId[] = CONTENDERS.map(({ id }) => id)
 
 const PANELS: readonly { readonly title: string; readonly metric: Metric }[] = [
   { title: 'µs a JSON request', metric: 'jsonCpuUs' },

@@ -1,5 +1,5 @@
 import type { ContenderId } from '../contenders/contender.ts'
-import { LABELS } from '../contenders/contenders.ts'
+import { CONTENDERS, LABELS } from '../contenders/contenders.ts'
 import { type FigureTable, ratioOf, spreadOf } from '../figures.ts'
 import { STREAM_COUNTS } from '../metrics.ts'
 import { RIVALS, type RecordedRatios, SMOKE_METRICS } from '../verdict.ts'
@@ -7,11 +7,11 @@ import { type Column, renderTable } from './table.ts'
 
 export type Language = 'en' | 'zh'
 
-const ALL: readonly ContenderId[] = ['direct', 'nginx', 'haproxy', 'caddy', 'http-proxy', 'keystow']
+const ALL: readonly ContenderId[] = ['direct', ...CONTENDERS.map(({ id }) => id)]
 
 const TEXTS = {
   en: {
-    plot: 'Processor time and memory of Keystow beside nginx, HAProxy, Caddy and http-proxy',
+    plot: 'Processor time and memory of Keystow beside others',
     json: 'µs a JSON request',
     event: 'µs an SSE event',
     tls: 'the two with TLS to the upstream',
@@ -22,7 +22,7 @@ const TEXTS = {
     times: (rival: string) => `Keystow ÷ ${rival} (recorded)`,
   },
   zh: {
-    plot: 'Keystow 与 nginx、HAProxy、Caddy、http-proxy 的处理器时间和内存',
+    plot: 'Keystow 与其他代理的处理器时间和内存',
     json: '每个 JSON 请求，µs',
     event: '每个 SSE 事件，µs',
     tls: '上游用 TLS 时的这两项',

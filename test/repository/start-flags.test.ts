@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 import { keystow } from '../../bench/contenders/keystow.ts'
+import { nodeAlone } from '../../bench/contenders/node-alone.ts'
 import { flagsOf, START_FLAGS as FLAGS } from '../helpers/start-flags.ts'
 
 const readText = (name: string): string =>
@@ -27,8 +28,8 @@ describe('the flags that npm start gives to Node', () => {
     expect(command?.split(' ')).toEqual(FLAGS)
   })
 
-  it('are those of the benchmark', () => {
+  it.each([keystow, nodeAlone])('are those of the benchmark for $label', (contender) => {
     const site = { port: 1, upstreamPort: 2, caFile: undefined, folder: '/', node: 'node' }
-    expect(flagsOf(keystow.launch(site).command.join(' '))).toEqual(FLAGS)
+    expect(flagsOf(contender.launch(site).command.join(' '))).toEqual(FLAGS)
   })
 })
