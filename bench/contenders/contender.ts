@@ -39,3 +39,11 @@ export const CREDENTIAL = 'hk-bench-0123456789abcdefghijklmnopqrstuvwxyz01234567
 
 export const upstreamUrl = ({ upstreamPort, caFile }: Site): string =>
   `${caFile === undefined ? 'http' : 'https'}://127.0.0.1:${upstreamPort}`
+
+/** Where a server of JavaScript listens and what it forwards to, and the certificate that its Node trusts. */
+export const nodeEnv = (site: Site): Readonly<Record<string, string>> => ({
+  PORT: String(site.port),
+  UPSTREAM_URL: upstreamUrl(site),
+  UPSTREAM_API_KEY: CREDENTIAL,
+  ...(site.caFile !== undefined && { NODE_EXTRA_CA_CERTS: site.caFile }),
+})

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
+import { type Contender, nodeEnv } from './contender.ts'
 
 const SCRIPT = fileURLToPath(new URL('http-proxy-server.ts', import.meta.url))
 
@@ -10,11 +10,6 @@ export const httpProxy: Contender = {
   label: 'http-proxy + rate-limit',
   launch: (site) => ({
     command: [site.node, SCRIPT],
-    env: {
-      PORT: String(site.port),
-      UPSTREAM_URL: upstreamUrl(site),
-      UPSTREAM_API_KEY: CREDENTIAL,
-      ...(site.caFile !== undefined && { NODE_EXTRA_CA_CERTS: site.caFile }),
-    },
+    env: nodeEnv(site),
   }),
 }

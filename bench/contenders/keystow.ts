@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
 import { BUILT_SERVER } from '../rig/build-server.ts'
-import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
+import { type Contender, nodeEnv } from './contender.ts'
 
 /** As the image does. */
 export const FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--v8-pool-size=2']
@@ -21,13 +21,10 @@ export const keystow: Contender = {
   launch: (site) => ({
     command: [site.node, ...FLAGS, BUILT_SERVER],
     env: {
-      PORT: String(site.port),
+      ...nodeEnv(site),
       KEYSTOW_CONFIG: CONFIG,
-      UPSTREAM_URL: upstreamUrl(site),
-      UPSTREAM_API_KEY: CREDENTIAL,
       DATA_DIR: site.folder,
       NODE_COMPILE_CACHE: COMPILE_CACHE,
-      ...(site.caFile !== undefined && { NODE_EXTRA_CA_CERTS: site.caFile }),
     },
   }),
 }

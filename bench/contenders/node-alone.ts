@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-import { type Contender, CREDENTIAL, upstreamUrl } from './contender.ts'
+import { type Contender, nodeEnv } from './contender.ts'
 import { FLAGS } from './keystow.ts'
 
 const SCRIPT = fileURLToPath(new URL('node-alone-server.ts', import.meta.url))
@@ -11,11 +11,6 @@ export const nodeAlone: Contender = {
   label: 'Node alone (node:http, undici)',
   launch: (site) => ({
     command: [site.node, ...FLAGS, SCRIPT],
-    env: {
-      PORT: String(site.port),
-      UPSTREAM_URL: upstreamUrl(site),
-      UPSTREAM_API_KEY: CREDENTIAL,
-      ...(site.caFile !== undefined && { NODE_EXTRA_CA_CERTS: site.caFile }),
-    },
+    env: nodeEnv(site),
   }),
 }
