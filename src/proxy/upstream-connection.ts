@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 
 import { buildConnector, type Client } from 'undici'
 
+import { handOver } from './hand-over.ts'
 import { holdEnd } from './hold-end.ts'
 import { skipInformational } from './skip-informational.ts'
 import { tellFailures } from './tell-failures.ts'
@@ -23,7 +24,7 @@ export function connectionOptions(options: ConnectionOptions): Client.Options {
   const { connectTimeoutMs: timeout, headerLimitBytes } = options
   const connect = buildConnector({ timeout, rejectUnauthorized: true })
   const prepare = (socket: Socket): Socket =>
-    tellFailures(holdEnd(skipInformational(socket, headerLimitBytes)))
+    tellFailures(holdEnd(skipInformational(handOver(socket), headerLimitBytes)))
   return {
     pipelining: 1,
     maxHeaderSize: headerLimitBytes,
