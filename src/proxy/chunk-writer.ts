@@ -6,6 +6,8 @@ const MAX_COPIED_BYTES = 4 * 1024
 /** A length of at most four digits, and two line ends. */
 const MAX_FRAMING_BYTES = 8
 
+const LINE_END_BYTES = 2
+
 const CR = 0x0d
 const LF = 0x0a
 const HEX_DIGITS = Buffer.from('0123456789abcdef')
@@ -33,7 +35,7 @@ export function createChunkWriter(response: ServerResponse): (chunk: Buffer) => 
       return response.write(chunk)
     }
     // Several chunks that came in one read of the upstream's socket leave in one write.
-    if (corked === undefined && socket.writableCorked === 0) {
+    if (corked === undefined && socket.writableCorked === 0 && !isLastOfRead(chunk)) {
       corked = socket
       socket.cork()
       queueMicrotask(uncork)
@@ -48,6 +50,10 @@ function isReady(response: ServerResponse, socket: Socket, bytes: number): boole
   if (!socket.writable || bytes === 0 || bytes > MAX_COPIED_BYTES) return false
   return socket.writableLength + bytes + MAX_FRAMING_BYTES < socket.writableHighWaterMark
 }
+
+/** Whether no other chunk can stand behind it in what Node read into memory of its own; false where that is not known. */
+const isLastOfRead = ({ byteOffset, length, buffer }: Buffer): boolean =>
+  byteOffset + length + LINE_END_BYTES >= buffer.byteLength
 
 /** A chunk as RFC 9112, section 7.1, frames it. */
 function frame(chunk: Buffer): Buffer {

@@ -224,3 +224,28 @@ test('writes nothing more to a client that left', async () => {
   raw.socket.destroy()
   expect(await gone.promise).toBe(false)
 })
+
+test('what came alone in a read goes out at once, without waiting for more of it', async () => {
+  const waiting: (number | undefined)[] = []
+  const raw = await serve(async (response) => {
+    const write = createChunkWriter(response)
+    write(Buffer.from('head'))
+    await nextTurn()
+    // As a read of the upstream's socket has them: an event, and the end of its chunk.
+    const read = Buffer.from(new ArrayBuffer('two,one'.length + 2))
+    read.write('two,one\r\n')
+    for (const [from, to] of [
+      [4, 7],
+      [0, 3],
+    ] as const) {
+      write(read.subarray(from, to))
+      waiting.push(response.socket?.writableCorked)
+    }
+    await nextTurn()
+    response.end()
+  })
+  raw.send(get())
+  const [answer] = await raw.answers(1)
+  expect(answer).toMatchObject({ body: 'headonetwo' })
+  expect(waiting).toEqual([0, 1])
+})
