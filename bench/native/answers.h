@@ -9,7 +9,8 @@
   "x-request-id: req_0123456789abcdef\r\n" \
   "openai-processing-ms: 12\r\n" \
   "openai-version: 2020-10-01\r\n\r\n"
-#define ID "\"id\":\"chatcmpl-bench0000000000000000\",\"created\":1700000000,\"model\":\"bench\","
+#define ID_MARK "chatcmpl-bench"
+#define ID "\"id\":\"" ID_MARK "0000000000000000\",\"created\":1700000000,\"model\":\"bench\","
 #define CHUNK "data: {\"object\":\"chat.completion.chunk\"," ID
 #define USAGE "\"usage\":{\"prompt_tokens\":25,\"completion_tokens\":100,\"total_tokens\":125}"
 
@@ -30,20 +31,26 @@
   "\"finish_reason\":\"stop\"}]," USAGE ",\"service_tier\":\"default\"}"
 
 static char event_text[1024], completion[2048];
-static size_t event_length, completion_length, stamp_at;
+enum { ID_DIGITS = 16 };
+static size_t event_length, completion_length, id_at, stamp_at;
 
 static void prepare_answers(void) {
   size_t length = strlen(EVENT_BEFORE) + STAMP_DIGITS + strlen(EVENT_BEHIND);
   stamp_at = sprintf(event_text, "%zx\r\n%s", length, EVENT_BEFORE);
   event_length = stamp_at + sprintf(event_text + stamp_at, "%0*d%s\r\n", STAMP_DIGITS, 0, EVENT_BEHIND);
+  id_at = strstr(event_text, ID_MARK) - event_text + strlen(ID_MARK);
   completion_length = sprintf(completion,
       "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n" HEADERS "%s",
       strlen(COMPLETION), COMPLETION);
 }
 
-// The chunk of a token, sent now.
-static const char *stamped_event(void) {
-  uint64_t stamp = nanoseconds();
-  for (int i = STAMP_DIGITS - 1; i >= 0; i--, stamp /= 10) event_text[stamp_at + i] = '0' + stamp % 10;
+static void put_digits(char *at, int count, uint64_t number) {
+  for (int i = count - 1; i >= 0; i--, number /= 10) at[i] = '0' + number % 10;
+}
+
+// The chunk of a token, sent now: of an answer with an id of its own, as every model's is.
+static const char *stamped_event(uint64_t id) {
+  put_digits(event_text + id_at, ID_DIGITS, id);
+  put_digits(event_text + stamp_at, STAMP_DIGITS, nanoseconds());
   return event_text;
 }

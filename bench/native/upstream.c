@@ -39,7 +39,7 @@ struct conn {
   char *out;                   // What the socket has not taken yet; made when first needed.
   size_t out_from, out_to;
   long events_left, leave_id;
-  uint64_t pace_ticks;
+  uint64_t pace_ticks, answer_id;
   struct conn *next_dead;
 };
 
@@ -113,7 +113,7 @@ static void put_end(struct conn *c) {
 
 static void send_paced(struct timer *t) {
   struct conn *c = (struct conn *)t;
-  put(c, stamped_event(), event_length);
+  put(c, stamped_event(c->answer_id), event_length);
   if (--c->events_left > 0) set_timer(t, c->pace_ticks);
   else put_end(c);
   flush_out(c);
@@ -123,7 +123,7 @@ static void send_paced(struct timer *t) {
 static void send_flood(struct conn *c) {
   for (int batch = 0; batch < BATCHES_A_TURN && c->is_flood; batch++) {
     for (; c->events_left > 0 && c->out_to + event_length + END_BYTES < OUT_BYTES; c->events_left--)
-      put(c, stamped_event(), event_length);
+      put(c, stamped_event(c->answer_id), event_length);
     if (c->events_left == 0) c->is_flood = false, put_end(c), watch(c, EPOLLIN);
     if (!flush_out(c)) return;
   }
@@ -136,6 +136,8 @@ static long plan_number(struct conn *c, const char *name, long otherwise) {
 
 static void answer(struct conn *c) {
   static double phase;
+  static uint64_t answers;
+  c->answer_id = ++answers;
   if (!strstr(c->head, "\"stream\":true")) {
     put(c, completion, completion_length);
     c->head_length = 0;
@@ -148,7 +150,7 @@ static void answer(struct conn *c) {
   c->events_left = plan_number(c, "\"events\":", 1) - 1;
   c->leave_id = plan_number(c, "\"leave\":", -1);
   put(c, STREAM_HEAD, strlen(STREAM_HEAD));
-  put(c, stamped_event(), event_length);
+  put(c, stamped_event(c->answer_id), event_length);
   if (c->events_left <= 0) {
     put_end(c);
   } else if (pace_ms == 0) {
