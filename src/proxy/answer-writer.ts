@@ -7,6 +7,10 @@ import { breakOff } from './break-off.ts'
 export interface AnswerWriter {
   /** Takes the next bytes; false asks for a pause until the response drains. */
   write(chunk: Buffer): boolean
+  /** Whether this is an event like one that has passed, so that beside its text it tells nothing. */
+  isRepeat(chunk: Buffer): boolean
+  /** The same as `write`, of such an event. */
+  repeat(chunk: Buffer): boolean
   /** The upstream ended properly; returns why the answer is not whole all the same. */
   end(): KeystowError | undefined
   /** The upstream broke off: tells the client so in the way that its answer allows. */
@@ -26,6 +30,8 @@ export interface AnswerWriter {
 export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
   return {
     write: (chunk) => response.write(chunk),
+    isRepeat: () => false,
+    repeat: (chunk) => response.write(chunk),
     end() {
       response.end()
       return undefined

@@ -168,7 +168,10 @@ function deliver<Owner>(answer: Answer<Owner>, chunk: Buffer): boolean {
 function pass<Owner>({ options, writer }: Answer<Owner>, bytes: Buffer): boolean {
   if (bytes.length === 0) return true
   options.listener.onBytes(options.owner, bytes)
-  const passing = options.filter === undefined ? bytes : options.filter.write(bytes)
+  // Nearly every event is known by one look, and what reads them for an end or a usage has nothing to find in it.
+  const isRepeat = writer.isRepeat(bytes)
+  const passing = options.filter === undefined ? bytes : options.filter.write(bytes, isRepeat)
+  if (isRepeat && passing === bytes) return writer.repeat(bytes)
   return passing.length === 0 || writer.write(passing)
 }
 

@@ -53,6 +53,8 @@ export function createEventStreamWriter(
   }
   return {
     write: (chunk) => write(writer, chunk),
+    isRepeat: (chunk) => writer.cut === undefined && progress?.isRepeat(chunk) === true,
+    repeat: (chunk) => send(writer, chunk),
     isFinished: () => isFinished(writer),
     fail(error) {
       if (form === undefined) breakOff(response)
@@ -77,12 +79,15 @@ function write(writer: WriterState, chunk: Buffer): boolean {
 }
 
 function forward(writer: WriterState, bytes: Buffer): boolean {
-  const { progress, events, hold, form } = writer
+  const { progress, events, hold } = writer
   events.write(bytes)
   const ready = progress === undefined ? bytes : hold.write(bytes, progress.openBytes())
-  if (ready.length === 0) return waitForRest(writer)
+  return ready.length === 0 ? waitForRest(writer) : send(writer, ready)
+}
+
+function send(writer: WriterState, ready: Buffer): boolean {
   writer.isHeadOut = true
-  if (form?.isNumbered === true) writer.lastSent = ready
+  if (writer.form?.isNumbered === true) writer.lastSent = ready
   return writer.send(ready)
 }
 

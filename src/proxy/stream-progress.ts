@@ -1,6 +1,7 @@
 import { createJsonNames } from '../usage/scan/json-names.ts'
 import { WANT, type Want } from '../usage/scan/json-reader.ts'
 import { createJsonScan, type JsonScan } from '../usage/scan/json-scan.ts'
+import { createShapePool } from '../usage/scan/shape-pool.ts'
 import { createTextTally } from '../usage/scan/text-tally.ts'
 import { createEventReader, type EventHandlers, type EventReader } from './event-reader.ts'
 import { createRepeatedEvent, isRepeat, learnEvent, type RepeatedEvent } from './repeated-event.ts'
@@ -8,6 +9,8 @@ import type { StreamForm } from './stream-form.ts'
 
 /** How far a stream of a known form has come. */
 export interface StreamProgress extends EventReader {
+  /** Whether the chunk is an event like one that was read: it tells nothing, and need not be read. */
+  isRepeat(chunk: Buffer): boolean
   /** How many bytes of the last chunk belong to an event whose data has not come whole. */
   openBytes(): number
   /** Its last event has come: whatever follows belongs to it no longer. */
@@ -24,6 +27,8 @@ const FIRST_CHOICE = '0'
 /** More than any upstream takes; an answer with more is judged by the first. */
 const MAX_CHOICES = 1024
 const NAMES = createJsonNames(['choices', 'index', 'finish_reason', 'type', 'error'])
+/** What is not named there tells nothing here. */
+const SHAPES = createShapePool(NAMES)
 /** No text is asked for: one for all, of thousands of streams. */
 const UNCOUNTED = createTextTally()
 /** What stands where nothing is to be told. */
@@ -60,7 +65,7 @@ export function createStreamProgress(form: StreamForm): StreamProgress {
       onElement: () => endChoice(choices),
       onEnd: () => endJson(progress),
     }),
-    repeated: createRepeatedEvent(NAMES),
+    repeated: createRepeatedEvent(SHAPES),
     choices,
     isOpen: false,
     openFrom: 0,
@@ -77,6 +82,7 @@ export function createStreamProgress(form: StreamForm): StreamProgress {
   const events = createEventReader(HANDLERS, progress)
   return {
     write: (chunk) => write(progress, events, chunk),
+    isRepeat: (chunk) => isFresh(progress, events) && isRepeat(progress.repeated, chunk),
     isBetweenEvents: events.isBetweenEvents,
     end: events.end,
     openBytes: () => progress.openBytes,
@@ -87,22 +93,22 @@ export function createStreamProgress(form: StreamForm): StreamProgress {
 }
 
 function write(progress: ProgressState, events: EventReader, chunk: Buffer): void {
-  const isFresh = progress.isEndOfLine && events.isBetweenEvents() && isQuiet(progress)
+  const wasFresh = isFresh(progress, events)
   progress.openFrom = 0
   progress.openBytes = 0
-  if (isFresh && isRepeat(progress.repeated, chunk)) return
   const endsBefore = progress.eventEnds
   events.write(chunk)
-  const isEndOfLine = chunk[chunk.length - 1] === LF
-  progress.isEndOfLine = isEndOfLine
+  progress.isEndOfLine = chunk[chunk.length - 1] === LF
   const isOne = progress.eventEnds === endsBefore + 1
-  if (isFresh && isOne && isEndOfLine && events.isBetweenEvents() && isQuiet(progress)) {
-    learnEvent(progress.repeated, chunk)
-  }
+  if (wasFresh && isOne && isFresh(progress, events)) learnEvent(progress.repeated, chunk)
   if (progress.isOpen && !events.isBetweenEvents()) {
     progress.openBytes = chunk.length - progress.openFrom
   }
 }
+
+/** Whether a chunk that begins here begins an event, and none that came before it is the last. */
+const isFresh = (progress: ProgressState, events: EventReader): boolean =>
+  progress.isEndOfLine && events.isBetweenEvents() && isQuiet(progress)
 
 /** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
 const isQuiet = ({ isOpen, isEnded, isErrorTold, isLast }: ProgressState): boolean =>

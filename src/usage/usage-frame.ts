@@ -3,8 +3,8 @@ import { parseJson } from './scan/parse-json.ts'
 
 /** Takes bytes out of a stream on their way to the client. */
 export interface StreamFilter {
-  /** What of these bytes, and of those held back before, may pass. */
-  write(chunk: Buffer): Buffer
+  /** What of these bytes, and of those held back before, may pass. A repeat is an event like one that has passed. */
+  write(chunk: Buffer, isRepeat?: boolean): Buffer
   /** What was still held back. */
   end(): Buffer
 }
@@ -64,9 +64,10 @@ export function createUsageFrameFilter(): StreamFilter {
     seamBytes: 0,
   }
   return {
-    write(chunk) {
-      if (!filter.isFinished) observeFinish(filter, chunk)
+    write(chunk, isRepeat = false) {
       const isBetween = filter.held.length === 0 && !filter.isPassing && !filter.wasCr
+      if (isRepeat && isBetween) return chunk
+      if (!filter.isFinished) observeFinish(filter, chunk)
       return isBetween && endsEvent(chunk) && !hasEmptyArray(chunk) ? chunk : sift(filter, chunk)
     },
     end() {

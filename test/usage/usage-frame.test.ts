@@ -47,6 +47,15 @@ describe('the usage frame', () => {
     }
   })
 
+  it('does not keep a repeat from what is held in front of it', () => {
+    const frames = createUsageFrameFilter()
+    frames.write(Buffer.from(DELTA + FINISH))
+    expect(frames.write(Buffer.from(DELTA), true).toString()).toBe(DELTA)
+    const cut = 'data: {"us'
+    expect(frames.write(Buffer.from(cut)).toString()).toBe('')
+    expect(frames.write(Buffer.from(DELTA), true).toString()).toBe(cut + DELTA)
+  })
+
   it('is taken out where the stream ends without ending it', () => {
     for (const piece of PIECES) {
       expect(filter(DELTA + FINISH + FRAME.trimEnd(), piece)).toBe(DELTA + FINISH)

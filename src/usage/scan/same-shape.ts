@@ -1,7 +1,7 @@
-import { lastingPair } from '../../lasting-copy.ts'
 import { findQuote } from './find-bytes.ts'
-import { matchFreely } from './match-like.ts'
-import { NO_BYTES, type ScanState } from './scan-state.ts'
+import { matchPattern } from './line-pattern.ts'
+import type { ScanState } from './scan-state.ts'
+import { createShapePool, type Shape, shapeOf } from './shape-pool.ts'
 import { beginJsonText, readText } from './text-tally.ts'
 
 /**
@@ -11,9 +11,8 @@ import { beginJsonText, readText } from './text-tally.ts'
 export interface SameShape {
   /** What reads the lines that are learned. */
   readonly scan: ScanState
-  /** Of the line that was learned last: before its text, and from the quote that ends it. */
-  head: Buffer
-  tail: Buffer
+  /** Of the line that was learned last. */
+  shape: Shape | undefined
   idleLessons: number
 }
 
@@ -22,20 +21,25 @@ const MAX_IDLE_LESSONS = 32
 /** Longer lines are not kept: there may be thousands of streams. */
 const MAX_SHAPE_BYTES = 1024
 
-export function createSameShape(scan: ScanState): SameShape {
-  return { scan, head: NO_BYTES, tail: NO_BYTES, idleLessons: 0 }
-}
+const POOL = createShapePool()
+
+export const createSameShape = (scan: ScanState): SameShape => ({
+  scan,
+  shape: undefined,
+  idleLessons: 0,
+})
 
 /** Reads a line that is like the one learned; returns the index behind it, or -1 for one that is not. */
-export function readAlike(shape: SameShape, chunk: Buffer, from: number): number {
-  if (shape.head.length === 0) return -1
-  const textAt = matchFreely(shape.head, chunk, from)
+export function readAlike(same: SameShape, chunk: Buffer, from: number): number {
+  const { shape } = same
+  if (shape === undefined) return -1
+  const textAt = matchPattern(shape.head, chunk, from)
   if (textAt === -1) return -1
   const quoteAt = findQuote(chunk, textAt)
-  const end = quoteAt === -1 ? -1 : matchFreely(shape.tail, chunk, quoteAt)
+  const end = quoteAt === -1 ? -1 : matchPattern(shape.tail, chunk, quoteAt)
   if (end === -1) return -1
-  shape.idleLessons = 0
-  const { text } = shape.scan
+  same.idleLessons = 0
+  const { text } = same.scan
   beginJsonText(text)
   readText(text, chunk, textAt, quoteAt + 1)
   return end
@@ -49,13 +53,11 @@ export function beginUnlike({ scan }: SameShape): void {
 }
 
 /** Takes note of the line that was read last, its end included, when it is whole and its text is all that it tells. */
-export function learnLine(shape: SameShape, chunk: Buffer, from: number, to: number): void {
-  const { texts, ends, hasTold, textFrom, textEnd } = shape.scan
+export function learnLine(same: SameShape, chunk: Buffer, from: number, to: number): void {
+  const { texts, ends, hasTold, textFrom, textEnd } = same.scan
   const isAllText = texts === 1 && ends === 1 && !hasTold
-  if (!isAllText || shape.idleLessons === MAX_IDLE_LESSONS) return
+  if (!isAllText || same.idleLessons === MAX_IDLE_LESSONS) return
   if (textFrom - from + (to - textEnd) > MAX_SHAPE_BYTES) return
-  shape.idleLessons++
-  const [head, tail] = lastingPair(chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
-  shape.head = head
-  shape.tail = tail
+  same.idleLessons++
+  same.shape = shapeOf(POOL, chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
 }
