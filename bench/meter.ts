@@ -3,7 +3,7 @@ import type { Endpoint } from '../src/usage/endpoint.ts'
 import { createMeter } from '../src/usage/meter.ts'
 import { parseUsage } from '../src/usage/parse-usage.ts'
 import { costOf } from '../src/usage/price.ts'
-import { createUsageFrameFilter } from '../src/usage/usage-frame.ts'
+import { createFrameFilter, filterFrames } from '../src/usage/usage-frame.ts'
 import { NO_USAGE } from '../src/usage/usage.ts'
 import { CHAT_ANSWER, chatEvent, meterChat } from './chat-samples.ts'
 import { measureCall as measure } from './loop.ts'
@@ -66,9 +66,9 @@ function measureSplitEvents(): Row {
 }
 
 function measureFilter(): Row {
-  const filter = createUsageFrameFilter()
+  const filter = createFrameFilter()
   const event = chatEvent(' word', ',"usage":null')
-  const us = measure(() => void filter.write(event))
+  const us = measure(() => void filterFrames(filter, event))
   return { what: 'filter of the usage frame', us, unit: 'an event' }
 }
 

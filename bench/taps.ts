@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
 
-import { createEgressScanner, type EgressScanner } from '../src/proxy/egress-scan.ts'
+import {
+  createEgressScanner,
+  endScan,
+  scanBytes,
+  type EgressScanner,
+} from '../src/proxy/egress-scan.ts'
 import { findStreamForm } from '../src/proxy/stream-form.ts'
 import { createStreamProgress } from '../src/proxy/stream-progress.ts'
 import { createSecret } from '../src/secret.ts'
 import { createDemandMeter } from '../src/usage/demand.ts'
 import { createMeter } from '../src/usage/meter.ts'
-import { createUsageFrameFilter } from '../src/usage/usage-frame.ts'
+import { createFrameFilter, filterFrames } from '../src/usage/usage-frame.ts'
 import { CHAT_ANSWER, chatEvent, meterChat } from './chat-samples.ts'
 import { measureLedger, RATE_PER_SECOND } from './ledger.ts'
 import { type LoopPlan, measureCall } from './loop.ts'
@@ -49,19 +54,21 @@ export function measureEvent(plan?: LoopPlan): TapFigures {
   const meter = createMeter({ endpoint: 'chat', demand: createDemandMeter('chat').read })
   meter.begin({ status: 200, isEventStream: true, contentType: 'text/event-stream' })
   const scan = createScanner().startBody({ isFixedLength: false })
-  const filter = createUsageFrameFilter()
+  const filter = createFrameFilter()
   const progress = createStreamProgress(form)
   const each = (pass: (chunk: Buffer) => void): number =>
     measureCall(() => EVENTS.forEach(pass), plan) / EVENTS.length
   return {
     meter: each((chunk) => meter.write(chunk)),
-    scan: each((chunk) => void scan.write(chunk)),
-    filter: each((chunk) => void filter.write(chunk)),
-    progress: each((chunk) => progress.write(chunk)),
+    scan: each((chunk) => void scanBytes(scan, chunk)),
+    filter: each((chunk) => void filterFrames(filter, chunk, true)),
+    progress: each((chunk) => progress.isRepeat(chunk) || progress.write(chunk)),
     together: each((chunk) => {
-      const bytes = scan.write(chunk)
+      const bytes = scanBytes(scan, chunk)
       meter.write(bytes)
-      progress.write(filter.write(bytes))
+      const isRepeat = progress.isRepeat(bytes)
+      filterFrames(filter, bytes, isRepeat)
+      if (!isRepeat) progress.write(bytes)
     }),
   }
 }
@@ -72,8 +79,8 @@ export function measureRequest(plan?: LoopPlan): TapFigures {
   const meterOne = (): void => meterChat(BODY, ANSWER)
   function scanOne(): void {
     const scan = scanner.startBody({ isFixedLength: true })
-    scan.write(ANSWER)
-    scan.end()
+    scanBytes(scan, ANSWER)
+    endScan(scan)
   }
   return {
     meter: measureCall(meterOne, plan),

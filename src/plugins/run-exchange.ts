@@ -25,7 +25,7 @@ import type { UpstreamClient } from '../proxy/upstream-client.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
 import { CLIENT_LEFT_STATUS } from '../request-record.ts'
 import { type Books, createMayGoOn, settleBooks } from '../usage/bookkeeping.ts'
-import { createUsageFrameFilter } from '../usage/usage-frame.ts'
+import { createFrameFilter } from '../usage/usage-frame.ts'
 import type { Call } from './read-call.ts'
 import { tokenRedactorOf } from './request-log.ts'
 
@@ -142,7 +142,7 @@ const LISTENER: ExchangeListener<Forwarding> = {
   onBegin({ call }, head) {
     call.meter.begin(head)
     const isHidden = call.isUsageAdded && head.isEventStream && head.status === 200
-    return isHidden ? createUsageFrameFilter() : undefined
+    return isHidden ? createFrameFilter() : undefined
   },
   onHead(forwarding, head) {
     const { request, reply } = forwarding

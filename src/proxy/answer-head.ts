@@ -1,4 +1,4 @@
-import type { StreamFilter } from '../usage/usage-frame.ts'
+import type { FrameFilter } from '../usage/usage-frame.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
 import {
@@ -14,7 +14,7 @@ export interface AnswerHead extends UpstreamHead {
   /** The answer ends with it, whatever it says of a body. */
   readonly isBodiless: boolean
   /** Takes out what was asked for by Keystow alone. */
-  readonly filter: StreamFilter | undefined
+  readonly filter: FrameFilter | undefined
 }
 
 interface ReceivedHead {

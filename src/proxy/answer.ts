@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { KeystowError } from '../errors.ts'
 import { type AnswerWriter, createOpaqueWriter } from './answer-writer.ts'
 import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts'
-import type { BodyScan, EgressScanner } from './egress-scan.ts'
+import { type BodyScan, type EgressScanner, endScan, scanBytes } from './egress-scan.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
 import { createEventStreamWriter } from './event-stream-writer.ts'
 import {
@@ -15,7 +15,7 @@ import {
 } from './silence-clock.ts'
 import type { StreamForm } from './stream-form.ts'
 import { toUpstreamError } from './upstream-error.ts'
-import type { StreamFilter } from '../usage/usage-frame.ts'
+import { endFrames, filterFrames, type FrameFilter } from '../usage/usage-frame.ts'
 
 /** Who sends an answer on, and is told how it goes. The same functions for all owners of a kind: an answer makes none. */
 export interface AnswerListener<Owner> {
@@ -53,7 +53,7 @@ interface AnswerOptions<Owner> {
   readonly isFixedLength: boolean
   readonly scanner: EgressScanner
   /** Takes out what was asked for by Keystow alone. */
-  readonly filter: StreamFilter | undefined
+  readonly filter: FrameFilter | undefined
   /** Of an event stream: whether the next event may pass; absent when all may. */
   readonly mayGoOn: (() => boolean) | undefined
   readonly clocks: AnswerClocks
@@ -161,7 +161,7 @@ function attempt<Owner>({ options }: Answer<Owner>, run: () => unknown): void {
 }
 
 function deliver<Owner>(answer: Answer<Owner>, chunk: Buffer): boolean {
-  const bytes = answer.scan.write(chunk)
+  const bytes = scanBytes(answer.scan, chunk)
   return answer.gate === undefined ? pass(answer, bytes) : answer.gate.write(bytes)
 }
 
@@ -170,13 +170,14 @@ function pass<Owner>({ options, writer }: Answer<Owner>, bytes: Buffer): boolean
   options.listener.onBytes(options.owner, bytes)
   // Nearly every event is known by one look, and what reads them for an end or a usage has nothing to find in it.
   const isRepeat = writer.isRepeat(bytes)
-  const passing = options.filter === undefined ? bytes : options.filter.write(bytes, isRepeat)
+  const passing =
+    options.filter === undefined ? bytes : filterFrames(options.filter, bytes, isRepeat)
   if (isRepeat && passing === bytes) return writer.repeat(bytes)
   return passing.length === 0 || writer.write(passing)
 }
 
 function end<Owner>(answer: Answer<Owner>): void {
-  const last = answer.scan.end()
+  const last = endScan(answer.scan)
   if (answer.gate === undefined) {
     pass(answer, last)
     finish(answer)
@@ -187,7 +188,7 @@ function end<Owner>(answer: Answer<Owner>): void {
 }
 
 function finish<Owner>({ options, writer }: Answer<Owner>): void {
-  const held = options.filter?.end()
+  const held = options.filter && endFrames(options.filter)
   if (held !== undefined && held.length > 0) writer.write(held)
   options.listener.onEnd(options.owner, writer.end())
 }

@@ -24,17 +24,17 @@ const REREADING_FREE_BYTES = 4 * 1024 * 1024
 const NO_BYTES = Buffer.alloc(0)
 const NO_MATCHES: readonly Match[] = []
 
-/** Searches one body, piece by piece. */
+type Find = (bytes: Buffer, isLast: boolean) => Pick<Finding, 'matches' | 'cutAt'>
+
+/** A body that is searched, piece by piece. */
 export interface BodyScan {
-  /**
-   * What of these bytes and those held back before may pass; the rest could be the beginning of a secret. Throws a
-   * `KeystowError` when nothing but beginnings comes, in small pieces.
-   */
-  write(chunk: Buffer): Buffer
-  /** What was still held back. */
-  end(): Buffer
+  readonly find: Find
+  readonly isFixedLength: boolean
+  held: Buffer
   /** How many secrets were replaced. */
-  hits(): number
+  hits: number
+  received: number
+  reread: number
 }
 
 export interface EgressScanner {
@@ -49,8 +49,6 @@ export interface EgressScanner {
   /** Looks for it no more: no answer can hold it. */
   readonly forget: (credential: Secret) => void
 }
-
-type Find = (bytes: Buffer, isLast: boolean) => Pick<Finding, 'matches' | 'cutAt'>
 
 /**
  * The last net between the upstream and a client: replaces every credential of the process in what passes, as it
@@ -93,28 +91,28 @@ export function createEgressScanner(credentials: readonly Secret[]): EgressScann
   }
 }
 
-interface BodyState {
-  readonly find: Find
-  readonly isFixedLength: boolean
-  held: Buffer
-  hits: number
-  received: number
-  reread: number
+const startBody = (find: Find, isFixedLength: boolean): BodyScan => ({
+  find,
+  isFixedLength,
+  held: NO_BYTES,
+  hits: 0,
+  received: 0,
+  reread: 0,
+})
+
+/**
+ * What of these bytes and those held back before may pass; the rest could be the beginning of a secret. Throws a
+ * `KeystowError` when nothing but beginnings comes, in small pieces.
+ */
+export function scanBytes(body: BodyScan, chunk: Buffer): Buffer {
+  body.received += chunk.length
+  return pass(body, body.held.length === 0 ? chunk : join(body, chunk), false)
 }
 
-function startBody(find: Find, isFixedLength: boolean): BodyScan {
-  const body: BodyState = { find, isFixedLength, held: NO_BYTES, hits: 0, received: 0, reread: 0 }
-  return {
-    hits: () => body.hits,
-    write(chunk) {
-      body.received += chunk.length
-      return pass(body, body.held.length === 0 ? chunk : join(body, chunk), false)
-    },
-    end: () => pass(body, body.held, true),
-  }
-}
+/** What was still held back. */
+export const endScan = (body: BodyScan): Buffer => pass(body, body.held, true)
 
-function pass(body: BodyState, bytes: Buffer, isLast: boolean): Buffer {
+function pass(body: BodyScan, bytes: Buffer, isLast: boolean): Buffer {
   const found = body.find(bytes, isLast)
   const { matches, cutAt } =
     found.matches.length === 0 ? found : withoutOverlap(found, bytes.length)
@@ -126,7 +124,7 @@ function pass(body: BodyState, bytes: Buffer, isLast: boolean): Buffer {
 }
 
 /** The chunk behind what was held back. */
-function join(body: BodyState, chunk: Buffer): Buffer {
+function join(body: BodyScan, chunk: Buffer): Buffer {
   body.reread += body.held.length
   if (body.reread > REREADING_FREE_BYTES && body.reread > body.received * MAX_REREADING) {
     const cause = new Error('the answer is one beginning of a credential after another')

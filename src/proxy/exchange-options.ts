@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 import type { KeystowError } from '../errors.ts'
 import type { AnsweredHead } from '../usage/meter.ts'
-import type { StreamFilter } from '../usage/usage-frame.ts'
+import type { FrameFilter } from '../usage/usage-frame.ts'
 import type { AnswerClocks } from './answer.ts'
 import type { BulkTurns } from './bulk-turns.ts'
 import type { RawHeaders } from './connection-tokens.ts'
@@ -50,7 +50,7 @@ export interface ExchangeListener<Owner> {
   /** No answer will come: returns what to send in place, if anything. */
   onUnanswered(owner: Owner, error: unknown): OutboundRequest | undefined
   /** The answer begins: returns what takes bytes out of it, if anything does. */
-  onBegin(owner: Owner, head: AnsweredHead): StreamFilter | undefined
+  onBegin(owner: Owner, head: AnsweredHead): FrameFilter | undefined
   /** The head goes out: returns Keystow's own headers for the answer, name, value, name, value. */
   onHead(owner: Owner, head: UpstreamHead): readonly string[]
   /** The upstream's first byte of body, or its end when there is none. */

@@ -94,7 +94,7 @@ function finish<Owner>(exchange: Exchange<Owner>): boolean {
   options.response.off('drain', exchange.onDrain)
   if (answer === undefined) return true
   stopAnswer(answer)
-  const leaks = answer.scan.hits()
+  const leaks = answer.scan.hits
   if (leaks > 0) options.listener.onLeak(options.owner, leaks)
   return true
 }

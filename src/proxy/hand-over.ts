@@ -2,10 +2,11 @@ import type { Socket } from 'node:net'
 
 /**
  * Hands what an upstream's socket reads to undici in the same call, in place of queueing it, telling that there is
- * something in the next tick, and being asked for it twice: a tenth of what a short event costs. Only while undici has
- * taken all there was; what it puts back, and what comes behind that, is queued as ever.
+ * something in the next tick, and being asked for it twice, of which a short event is felt. Only while undici has taken
+ * all there was: what it puts back, and what comes behind that, is queued as ever, and so is what may be a head. To be
+ * called behind whatever else takes the socket's bytes in hand.
  */
-export function handOver(socket: Socket): Socket {
+export function handOver(socket: Socket, isHeadDue: () => boolean): void {
   const push = socket.push.bind(socket)
   const read = socket.read.bind(socket)
   const unshift = socket.unshift.bind(socket)
@@ -14,10 +15,10 @@ export function handOver(socket: Socket): Socket {
   let isOffered = false
   let offer: Buffer | null = null
 
-  return Object.assign(socket, {
+  Object.assign(socket, {
     push(...args: Parameters<typeof push>): boolean {
       const chunk: unknown = args[0]
-      if (!isAwaited || !Buffer.isBuffer(chunk) || chunk.length === 0) {
+      if (!isAwaited || isHeadDue() || !Buffer.isBuffer(chunk) || chunk.length === 0) {
         isAwaited = false
         return push(...args)
       }

@@ -5,11 +5,11 @@ import type { Socket } from 'node:net'
  * the middle of an answer that has come whole and has not been looked at to its end (7.30, `onHttpSocketEnd` in
  * `client-h1.js`): the answer would be told as broken, or, framed by that end, fail an assertion and hang.
  */
-export function holdEnd(socket: Socket): Socket {
+export function holdEnd(socket: Socket): void {
   const read = socket.read.bind(socket)
   const unshift = socket.unshift.bind(socket)
   let isPaused = false
-  return Object.assign(socket, {
+  Object.assign(socket, {
     /** What undici does when it pauses, also where nothing is left to be put back. */
     unshift(...args: Parameters<typeof unshift>): void {
       isPaused = true

@@ -20,13 +20,19 @@ const ONE = 0x31
 /** How a request line begins; bodies and chunk sizes do not look like this. */
 const REQUEST_LINE = /^[A-Z]+ \//
 
+/** Of the answers that come over a connection. */
+export interface HeadWatch {
+  /** What comes next is a head, or more of one. */
+  readonly isHeadDue: () => boolean
+}
+
 /**
  * Takes informational answers out of what an upstream's socket gives to undici, which ends the connection over a
  * 100 that was not asked for (7.30, `client-h1.js`). A client must be able to read any number of them (RFC 9110
  * section 15.2); a change of protocol is none of these, and was not asked for either. Measures the status line too, of
  * which undici keeps a reason however long it is.
  */
-export function skipInformational(socket: Socket, statusLineLimitBytes: number): Socket {
+export function skipInformational(socket: Socket, statusLineLimitBytes: number): HeadWatch {
   const read = socket.read.bind(socket)
   const write = socket.write.bind(socket)
   let isHeadDue = false
@@ -63,7 +69,7 @@ export function skipInformational(socket: Socket, statusLineLimitBytes: number):
     return null
   }
 
-  return Object.assign(socket, {
+  Object.assign(socket, {
     write(...args: Parameters<typeof write>): boolean {
       // undici waits for the answer to one request before it writes the next.
       const [head] = args
@@ -79,6 +85,7 @@ export function skipInformational(socket: Socket, statusLineLimitBytes: number):
       return isHeadDue && Buffer.isBuffer(chunk) ? strip(chunk) : chunk
     },
   })
+  return { isHeadDue: () => isHeadDue }
 }
 
 class AbsurdHeadError extends Error {

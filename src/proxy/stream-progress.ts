@@ -50,7 +50,8 @@ interface ProgressState {
   isLast: boolean
   type: string
   eventEnds: number
-  isEndOfLine: boolean
+  /** A chunk that comes begins an event, and none that came before it is the last. */
+  isFresh: boolean
 }
 
 export function createStreamProgress(form: StreamForm): StreamProgress {
@@ -77,12 +78,12 @@ export function createStreamProgress(form: StreamForm): StreamProgress {
     isLast: false,
     type: '',
     eventEnds: 0,
-    isEndOfLine: true,
+    isFresh: true,
   }
   const events = createEventReader(HANDLERS, progress)
   return {
     write: (chunk) => write(progress, events, chunk),
-    isRepeat: (chunk) => isFresh(progress, events) && isRepeat(progress.repeated, chunk),
+    isRepeat: (chunk) => progress.isFresh && isRepeat(progress.repeated, chunk),
     isBetweenEvents: events.isBetweenEvents,
     end: events.end,
     openBytes: () => progress.openBytes,
@@ -93,22 +94,18 @@ export function createStreamProgress(form: StreamForm): StreamProgress {
 }
 
 function write(progress: ProgressState, events: EventReader, chunk: Buffer): void {
-  const wasFresh = isFresh(progress, events)
+  const wasFresh = progress.isFresh
   progress.openFrom = 0
   progress.openBytes = 0
   const endsBefore = progress.eventEnds
   events.write(chunk)
-  progress.isEndOfLine = chunk[chunk.length - 1] === LF
+  progress.isFresh = chunk.at(-1) === LF && events.isBetweenEvents() && isQuiet(progress)
   const isOne = progress.eventEnds === endsBefore + 1
-  if (wasFresh && isOne && isFresh(progress, events)) learnEvent(progress.repeated, chunk)
+  if (wasFresh && isOne && progress.isFresh) learnEvent(progress.repeated, chunk)
   if (progress.isOpen && !events.isBetweenEvents()) {
     progress.openBytes = chunk.length - progress.openFrom
   }
 }
-
-/** Whether a chunk that begins here begins an event, and none that came before it is the last. */
-const isFresh = (progress: ProgressState, events: EventReader): boolean =>
-  progress.isEndOfLine && events.isBetweenEvents() && isQuiet(progress)
 
 /** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
 const isQuiet = ({ isOpen, isEnded, isErrorTold, isLast }: ProgressState): boolean =>

@@ -12,10 +12,9 @@ const ABORT_CODE = 'UPSTREAM_ABORTED'
  * would go back into the queue and a connection be made for it, which nobody uses and nothing ends (`onHttpSocketClose`,
  * https://github.com/nodejs/undici/issues/5845). Any other code fails the request.
  */
-export function tellFailures(socket: Socket): Socket {
+export function tellFailures(socket: Socket): void {
   socket.prependListener('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ECONNRESET') error.code = RESET_CODE
     else if (error.code === 'UND_ERR_INFO' && error.message === 'aborted') error.code = ABORT_CODE
   })
-  return socket
 }

@@ -23,8 +23,13 @@ export interface ConnectionOptions {
 export function connectionOptions(options: ConnectionOptions): Client.Options {
   const { connectTimeoutMs: timeout, headerLimitBytes } = options
   const connect = buildConnector({ timeout, rejectUnauthorized: true })
-  const prepare = (socket: Socket): Socket =>
-    tellFailures(holdEnd(skipInformational(handOver(socket), headerLimitBytes)))
+  function prepare(socket: Socket): Socket {
+    const heads = skipInformational(socket, headerLimitBytes)
+    holdEnd(socket)
+    handOver(socket, heads.isHeadDue)
+    tellFailures(socket)
+    return socket
+  }
   return {
     pipelining: 1,
     maxHeaderSize: headerLimitBytes,

@@ -1,14 +1,6 @@
 import { isAt } from './scan/find-bytes.ts'
 import { parseJson } from './scan/parse-json.ts'
 
-/** Takes bytes out of a stream on their way to the client. */
-export interface StreamFilter {
-  /** What of these bytes, and of those held back before, may pass. A repeat is an event like one that has passed. */
-  write(chunk: Buffer, isRepeat?: boolean): Buffer
-  /** What was still held back. */
-  end(): Buffer
-}
-
 /** Longer than any usage frame: an event of which more has come is none, and passes as it comes. */
 const MAX_FRAME_BYTES = 8 * 1024
 
@@ -32,7 +24,8 @@ const CONTENT = /"choices"\s*:\s*\[\s*[^\]\s]/
 /** What a frame never begins with: its data is an object. */
 const NO_OBJECT = /^data: *[^ {\r\n]/
 
-interface FilterState {
+/** A stream out of which frames are taken on its way to the client. */
+export interface FrameFilter {
   /** The beginning of an event that may be the frame. */
   held: Buffer
   /** The event that has begun is none: its rest passes as it comes. */
@@ -51,34 +44,34 @@ interface FilterState {
  * Takes out the frame that a stream ends with because Keystow asked for it: no choices, and a usage. Nothing is held
  * back before the model has finished, and then only an event that has not come whole; comments never are.
  */
-export function createUsageFrameFilter(): StreamFilter {
-  const filter: FilterState = {
-    held: NO_BYTES,
-    isPassing: false,
-    isLineStart: true,
-    isComment: false,
-    wasCr: false,
-    isDropped: false,
-    isFinished: false,
-    seam: NO_BYTES,
-    seamBytes: 0,
-  }
-  return {
-    write(chunk, isRepeat = false) {
-      const isBetween = filter.held.length === 0 && !filter.isPassing && !filter.wasCr
-      if (isRepeat && isBetween) return chunk
-      if (!filter.isFinished) observeFinish(filter, chunk)
-      return isBetween && endsEvent(chunk) && !hasEmptyArray(chunk) ? chunk : sift(filter, chunk)
-    },
-    end() {
-      const rest = isUsageFrame(filter.held) ? NO_BYTES : filter.held
-      filter.held = NO_BYTES
-      return rest
-    },
-  }
+export const createFrameFilter = (): FrameFilter => ({
+  held: NO_BYTES,
+  isPassing: false,
+  isLineStart: true,
+  isComment: false,
+  wasCr: false,
+  isDropped: false,
+  isFinished: false,
+  seam: NO_BYTES,
+  seamBytes: 0,
+})
+
+/** What of these bytes, and of those held back before, may pass. A repeat is an event like one that has passed. */
+export function filterFrames(filter: FrameFilter, chunk: Buffer, isRepeat = false): Buffer {
+  const isBetween = filter.held.length === 0 && !filter.isPassing && !filter.wasCr
+  if (isRepeat && isBetween) return chunk
+  if (!filter.isFinished) observeFinish(filter, chunk)
+  return isBetween && endsEvent(chunk) && !hasEmptyArray(chunk) ? chunk : sift(filter, chunk)
 }
 
-function observeFinish(filter: FilterState, chunk: Buffer): void {
+/** What was still held back. */
+export function endFrames(filter: FrameFilter): Buffer {
+  const rest = isUsageFrame(filter.held) ? NO_BYTES : filter.held
+  filter.held = NO_BYTES
+  return rest
+}
+
+function observeFinish(filter: FrameFilter, chunk: Buffer): void {
   const { seam, seamBytes } = filter
   filter.isFinished = tellsFinish(chunk)
   if (seamBytes > 0 && !filter.isFinished) {
@@ -90,7 +83,7 @@ function observeFinish(filter: FilterState, chunk: Buffer): void {
 }
 
 /** Keeps the end of all that has come since the last event. */
-function keepEnd(filter: FilterState, chunk: Buffer): number {
+function keepEnd(filter: FrameFilter, chunk: Buffer): number {
   if (filter.seam.length === 0) filter.seam = Buffer.alloc(2 * FINISH_WINDOW_BYTES)
   const { seam, seamBytes } = filter
   if (chunk.length >= FINISH_WINDOW_BYTES) {
@@ -102,7 +95,7 @@ function keepEnd(filter: FilterState, chunk: Buffer): number {
   return kept
 }
 
-function sift(filter: FilterState, chunk: Buffer): Buffer {
+function sift(filter: FrameFilter, chunk: Buffer): Buffer {
   const passing: Buffer[] = []
   let from = isBehindCut(filter, chunk) ? 1 : 0
   let runFrom = from === 1 && filter.isDropped ? 1 : 0
@@ -131,7 +124,7 @@ function sift(filter: FilterState, chunk: Buffer): Buffer {
 }
 
 /** Whether a chunk begins with the second half of a line end whose first half ended an event. */
-function isBehindCut(filter: FilterState, chunk: Buffer): boolean {
+function isBehindCut(filter: FrameFilter, chunk: Buffer): boolean {
   const { wasCr, isLineStart, held, isPassing } = filter
   if (!wasCr || chunk[0] !== LF || !isLineStart || held.length > 0 || isPassing) return false
   filter.wasCr = false
@@ -139,7 +132,7 @@ function isBehindCut(filter: FilterState, chunk: Buffer): boolean {
 }
 
 /** Behind the end of the event, or of the comment that stands before one; -1 when neither has come. */
-function findEnd(filter: FilterState, chunk: Buffer, from: number): number {
+function findEnd(filter: FrameFilter, chunk: Buffer, from: number): number {
   let { isLineStart, isComment, wasCr } = filter
   let isAlone = filter.held.length === 0 && !filter.isPassing
   let at = from
@@ -166,7 +159,7 @@ function findEnd(filter: FilterState, chunk: Buffer, from: number): number {
   return isWholeCr ? at + 2 : at + 1
 }
 
-function mayBecomeFrame(filter: FilterState, event: Buffer): boolean {
+function mayBecomeFrame(filter: FrameFilter, event: Buffer): boolean {
   const { isFinished, isPassing, isComment } = filter
   if (!isFinished || isPassing || isComment || event.length > MAX_FRAME_BYTES) return false
   const text = event.toString('latin1')

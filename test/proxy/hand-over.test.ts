@@ -23,7 +23,8 @@ async function openPair(): Promise<[ours: Socket, theirs: Socket]> {
     theirs.destroy()
     server.close()
   })
-  return [handOver(socket), theirs]
+  handOver(socket, () => false)
+  return [socket, theirs]
 }
 
 /** Reads as undici does: all there is, whenever it is told that there is something. */

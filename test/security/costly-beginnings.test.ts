@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 
 import { describe, expect, it } from 'vitest'
 
-import { createEgressScanner } from '../../src/proxy/egress-scan.ts'
+import { createEgressScanner, endScan, scanBytes } from '../../src/proxy/egress-scan.ts'
 import { createSecret } from '../../src/secret.ts'
 import { startGateway, TEST_CREDENTIAL } from '../helpers/gateway.ts'
 import { startScriptedUpstream } from '../helpers/scripted-upstream.ts'
@@ -56,8 +56,8 @@ describe('an answer of beginnings of the credential', () => {
     const bytes = Buffer.from(text)
     let passed = 0
     for (let at = 0; at < bytes.length; at += size) {
-      passed += scan.write(bytes.subarray(at, at + size)).length
+      passed += scanBytes(scan, bytes.subarray(at, at + size)).length
     }
-    expect(passed + scan.end().length).toBe(bytes.length)
+    expect(passed + endScan(scan).length).toBe(bytes.length)
   })
 })

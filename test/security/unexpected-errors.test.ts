@@ -26,7 +26,7 @@ function fail(): never {
 const failingBody = ({ scanner }: Services): Partial<Services> => {
   const failing: EgressScanner = {
     ...scanner,
-    startBody: () => ({ write: fail, end: fail, hits: () => 0 }),
+    startBody: (options) => ({ ...scanner.startBody(options), find: fail }),
   }
   return { scanner: failing }
 }

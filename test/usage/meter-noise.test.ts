@@ -8,7 +8,7 @@ import type { Endpoint } from '../../src/usage/endpoint.ts'
 import { createFormDemandMeter } from '../../src/usage/form-demand.ts'
 import { createMeter, type Meter } from '../../src/usage/meter.ts'
 import type { Usage } from '../../src/usage/usage.ts'
-import { createUsageFrameFilter } from '../../src/usage/usage-frame.ts'
+import { createFrameFilter, endFrames, filterFrames } from '../../src/usage/usage-frame.ts'
 import { createRandom } from '../helpers/random.ts'
 
 const ENDPOINTS: readonly Endpoint[] = [
@@ -107,10 +107,10 @@ describe('noise', () => {
 
   it('is passed on byte for byte where it is no usage frame', () => {
     for (let i = 0; i < 2000; i++) {
-      const filter = createUsageFrameFilter()
+      const filter = createFrameFilter()
       const chunks = Array.from({ length: 4 }, makeNoise)
-      const out: Buffer[] = chunks.map((chunk) => Buffer.from(filter.write(chunk)))
-      out.push(filter.end())
+      const out: Buffer[] = chunks.map((chunk) => Buffer.from(filterFrames(filter, chunk)))
+      out.push(endFrames(filter))
       expect(Buffer.concat(out).equals(Buffer.concat(chunks))).toBe(true)
     }
   })
@@ -128,13 +128,13 @@ describe('an answer without an end', () => {
     const chunk = Buffer.from(more)
     for (const isEventStream of [true, false]) {
       const meter = begin('chat', isEventStream)
-      const filter = createUsageFrameFilter()
+      const filter = createFrameFilter()
       meter.write(Buffer.from(beginning))
-      filter.write(Buffer.from(beginning))
+      filterFrames(filter, Buffer.from(beginning))
       const before = process.memoryUsage()
       for (let i = 0; i < 8 * 1024; i++) {
         meter.write(chunk)
-        filter.write(chunk)
+        filterFrames(filter, chunk)
       }
       const after = process.memoryUsage()
       // 8 MiB have passed.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { createUsageFrameFilter } from '../../src/usage/usage-frame.ts'
+import { createFrameFilter, endFrames, filterFrames } from '../../src/usage/usage-frame.ts'
 import { createRandom } from '../helpers/random.ts'
 
 const USAGE = '"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}'
@@ -12,16 +12,16 @@ const DONE = 'data: [DONE]\n\n'
 
 /** Passes a stream through the filter in pieces of this many bytes. */
 function filter(text: string, pieceBytes: number): string {
-  const frames = createUsageFrameFilter()
+  const frames = createFrameFilter()
   const bytes = Buffer.from(text)
   const out: Buffer[] = []
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     // Reused memory, as a socket's read buffer is: what is kept must be a copy.
     const chunk = Buffer.from(bytes.subarray(at, at + pieceBytes))
-    out.push(Buffer.from(frames.write(chunk)))
+    out.push(Buffer.from(filterFrames(frames, chunk)))
     chunk.fill(0)
   }
-  out.push(frames.end())
+  out.push(endFrames(frames))
   return Buffer.concat(out).toString()
 }
 
@@ -48,12 +48,12 @@ describe('the usage frame', () => {
   })
 
   it('does not keep a repeat from what is held in front of it', () => {
-    const frames = createUsageFrameFilter()
-    frames.write(Buffer.from(DELTA + FINISH))
-    expect(frames.write(Buffer.from(DELTA), true).toString()).toBe(DELTA)
+    const frames = createFrameFilter()
+    filterFrames(frames, Buffer.from(DELTA + FINISH))
+    expect(filterFrames(frames, Buffer.from(DELTA), true).toString()).toBe(DELTA)
     const cut = 'data: {"us'
-    expect(frames.write(Buffer.from(cut)).toString()).toBe('')
-    expect(frames.write(Buffer.from(DELTA), true).toString()).toBe(cut + DELTA)
+    expect(filterFrames(frames, Buffer.from(cut)).toString()).toBe('')
+    expect(filterFrames(frames, Buffer.from(DELTA), true).toString()).toBe(cut + DELTA)
   })
 
   it('is taken out where the stream ends without ending it', () => {
@@ -104,9 +104,9 @@ describe('everything else', () => {
     for (const event of [DELTA, FINISH, DONE, ': ping\n\n', 'data: {"choices":[]}\n\n']) {
       const bytes = Buffer.from(event)
       for (let cut = 1; cut < bytes.length; cut++) {
-        const frames = createUsageFrameFilter()
-        const first = Buffer.from(frames.write(bytes.subarray(0, cut)))
-        const second = frames.write(bytes.subarray(cut))
+        const frames = createFrameFilter()
+        const first = Buffer.from(filterFrames(frames, bytes.subarray(0, cut)))
+        const second = filterFrames(frames, bytes.subarray(cut))
         expect(Buffer.concat([first, second]).toString()).toBe(event)
       }
     }
@@ -114,36 +114,36 @@ describe('everything else', () => {
 
   it('holds back nothing before the model has finished, however little has come', () => {
     for (const piece of [1, 2, 5, 64]) {
-      const frames = createUsageFrameFilter()
+      const frames = createFrameFilter()
       const bytes = Buffer.from(DELTA + FINISH)
       for (let at = 0; at < bytes.length; at += piece) {
         const chunk = bytes.subarray(at, at + piece)
-        expect(frames.write(chunk).equals(chunk)).toBe(true)
+        expect(filterFrames(frames, chunk).equals(chunk)).toBe(true)
       }
     }
   })
 
   it('does not wait for the rest of a text', () => {
     const cut = Buffer.from(DELTA).indexOf('你')
-    const frames = createUsageFrameFilter()
-    expect(frames.write(Buffer.from(DELTA).subarray(0, cut))).toHaveLength(cut)
+    const frames = createFrameFilter()
+    expect(filterFrames(frames, Buffer.from(DELTA).subarray(0, cut))).toHaveLength(cut)
   })
 
   it('does not wait for the rest of a comment, nor for an empty line behind it', () => {
-    const frames = createUsageFrameFilter()
-    expect(frames.write(Buffer.from(':')).toString()).toBe(':')
-    expect(frames.write(Buffer.from(' ping')).toString()).toBe(' ping')
-    expect(frames.write(Buffer.from('\n')).toString()).toBe('\n')
-    expect(frames.write(Buffer.from(FRAME)).toString()).toBe('')
+    const frames = createFrameFilter()
+    expect(filterFrames(frames, Buffer.from(':')).toString()).toBe(':')
+    expect(filterFrames(frames, Buffer.from(' ping')).toString()).toBe(' ping')
+    expect(filterFrames(frames, Buffer.from('\n')).toString()).toBe('\n')
+    expect(filterFrames(frames, Buffer.from(FRAME)).toString()).toBe('')
   })
 
   it('holds no more than a frame could be long', () => {
-    const frames = createUsageFrameFilter()
+    const frames = createFrameFilter()
     const chunk = Buffer.alloc(1000, 'x')
-    frames.write(Buffer.from(FINISH))
-    frames.write(Buffer.from('data: {"'))
+    filterFrames(frames, Buffer.from(FINISH))
+    filterFrames(frames, Buffer.from('data: {"'))
     let passed = 0
-    for (let i = 0; i < 100; i++) passed += frames.write(chunk).length
+    for (let i = 0; i < 100; i++) passed += filterFrames(frames, chunk).length
     expect(passed).toBe(8 + 100 * chunk.length)
   })
 })
@@ -166,14 +166,14 @@ describe('a stream of anything', () => {
       const rest = Array.from({ length: 6 }, () => (random() < 0.3 ? FRAME : pick(others)))
       const events = [FINISH, ...rest]
       const bytes = Buffer.from(events.join(''))
-      const frames = createUsageFrameFilter()
+      const frames = createFrameFilter()
       const out: Buffer[] = []
       for (let at = 0; at < bytes.length;) {
         const next = at + 1 + Math.floor(random() * 200)
-        out.push(Buffer.from(frames.write(bytes.subarray(at, next))))
+        out.push(Buffer.from(filterFrames(frames, bytes.subarray(at, next))))
         at = next
       }
-      out.push(frames.end())
+      out.push(endFrames(frames))
       expect(Buffer.concat(out).toString()).toBe(events.filter((event) => event !== FRAME).join(''))
     }
   })
