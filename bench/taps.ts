@@ -22,8 +22,7 @@ export interface TapFigures {
   readonly meter: number
   readonly scan: number
   /** Of the usage frame that nobody asked for; events only. */
-  readonly filter: number
-  /** How far the stream has come; events only. */
+  /** The filter of the usage frame, and how far a stream has come. */
   readonly progress: number
   /** In one loop, one after the other, as they pass. */
   readonly together: number
@@ -56,19 +55,21 @@ export function measureEvent(plan?: LoopPlan): TapFigures {
   const scan = createScanner().startBody({ isFixedLength: false })
   const filter = createFrameFilter()
   const progress = createStreamProgress(form)
+  function follow(chunk: Buffer): void {
+    const isRepeat = progress.isRepeat(chunk)
+    filterFrames(filter, chunk, isRepeat)
+    if (!isRepeat) progress.write(chunk)
+  }
   const each = (pass: (chunk: Buffer) => void): number =>
     measureCall(() => EVENTS.forEach(pass), plan) / EVENTS.length
   return {
     meter: each((chunk) => meter.write(chunk)),
     scan: each((chunk) => void scanBytes(scan, chunk)),
-    filter: each((chunk) => void filterFrames(filter, chunk, true)),
-    progress: each((chunk) => progress.isRepeat(chunk) || progress.write(chunk)),
+    progress: each(follow),
     together: each((chunk) => {
       const bytes = scanBytes(scan, chunk)
       meter.write(bytes)
-      const isRepeat = progress.isRepeat(bytes)
-      filterFrames(filter, bytes, isRepeat)
-      if (!isRepeat) progress.write(bytes)
+      follow(bytes)
     }),
   }
 }
@@ -85,7 +86,6 @@ export function measureRequest(plan?: LoopPlan): TapFigures {
   return {
     meter: measureCall(meterOne, plan),
     scan: measureCall(scanOne, plan),
-    filter: 0,
     progress: 0,
     together: measureCall(() => {
       meterOne()
@@ -107,8 +107,7 @@ export async function runTaps(): Promise<string> {
     '|---|---:|---:|',
     `| Meter | ${us(perEvent.meter)} | ${us(perRequest.meter)} |`,
     `| Scan for the key | ${us(perEvent.scan)} | ${us(perRequest.scan)} |`,
-    `| Filter of the usage frame | ${us(perEvent.filter)} | – |`,
-    `| Progress of the stream | ${us(perEvent.progress)} | – |`,
+    `| Progress of the stream, filter of the usage frame | ${us(perEvent.progress)} | – |`,
     `| Ledger, on a busy event loop | – | ${us(ledger.busyCpuUs)} |`,
     `| Together | ${us(perEvent.together)} | ${us(perRequest.together + ledger.busyCpuUs)} |`,
     `| Ledger, on an event loop that wakes up for nothing else, at ${RATE_PER_SECOND.toLocaleString('en-US')} entries a second | – | ${us(ledger.cpuUs)} |`,

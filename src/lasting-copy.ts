@@ -9,9 +9,3 @@ export function lastingCopy(...pieces: readonly Buffer[]): Buffer {
   for (const piece of pieces) at += piece.copy(copy, at)
   return copy
 }
-
-/** Two of them that last together, in one memory. */
-export function lastingPair(first: Buffer, second: Buffer): [Buffer, Buffer] {
-  const copy = lastingCopy(first, second)
-  return [copy.subarray(0, first.length), copy.subarray(first.length)]
-}

@@ -51,7 +51,7 @@ function isReady(response: ServerResponse, socket: Socket, bytes: number): boole
   return socket.writableLength + bytes + MAX_FRAMING_BYTES < socket.writableHighWaterMark
 }
 
-/** Whether no other chunk can stand behind it in what Node read into memory of its own; false where that is not known. */
+/** Whether no other chunk can stand behind it in what Node read into memory of its own. Where this errs, one write is not saved. */
 const isLastOfRead = ({ byteOffset, length, buffer }: Buffer): boolean =>
   byteOffset + length + LINE_END_BYTES >= buffer.byteLength
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 /**
  * Hands what an upstream's socket reads to undici in the same call, in place of queueing it, telling that there is
  * something in the next tick, and being asked for it twice, of which a short event is felt. Only while undici has taken
- * all there was: what it puts back, and what comes behind that, is queued as ever, and so is what may be a head. To be
+ * all there was: what it puts back, and what comes behind that, is queued as ever, and so is how a head begins. To be
  * called behind whatever else takes the socket's bytes in hand.
  */
 export function handOver(socket: Socket, isHeadDue: () => boolean): void {
@@ -26,6 +26,11 @@ export function handOver(socket: Socket, isHeadDue: () => boolean): void {
       isOffered = true
       try {
         socket.emit('readable')
+      } catch (cause) {
+        // Bytes may be lost, and none may follow them.
+        offer = null
+        socket.destroy()
+        throw cause
       } finally {
         isOffered = false
       }
@@ -36,7 +41,7 @@ export function handOver(socket: Socket, isHeadDue: () => boolean): void {
       return push(chunk)
     },
     read(size?: number): unknown {
-      if (!isOffered) {
+      if (!isOffered || size !== undefined) {
         const chunk: unknown = read(size)
         if (size === undefined) isAwaited = chunk === null
         return chunk

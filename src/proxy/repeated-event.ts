@@ -1,6 +1,6 @@
 import { findQuote } from '../usage/scan/find-bytes.ts'
 import { matchPattern } from '../usage/scan/line-pattern.ts'
-import { type Shape, type ShapePool, shapeOf } from '../usage/scan/shape-pool.ts'
+import { type Shape, type ShapePool, shapeOf, shareShape } from '../usage/scan/shape-pool.ts'
 
 /** Knows the events of a stream that are the same but for their text, and for numbers and words that tell nothing. */
 export interface RepeatedEvent {
@@ -8,6 +8,7 @@ export interface RepeatedEvent {
   /** Of the event that was learned. */
   shape: Shape | undefined
   idleLessons: number
+  lessons: number
 }
 
 /** What stands before the text: of chats, of answers, of completions. */
@@ -15,13 +16,15 @@ const TEXT_MARKS = ['"content":"', '"delta":"', '"text":"'].map((mark) => Buffer
 
 /** Longer events are not kept: there may be thousands of streams. */
 const MAX_EVENT_BYTES = 1024
-/** After as many events of which no other was a repeat, no more are learned. */
+/** After as many events of which no other was a repeat, no more are learned; and after as many in all. */
 const MAX_IDLE_LESSONS = 16
+const MAX_LESSONS = 256
 
 export const createRepeatedEvent = (pool: ShapePool): RepeatedEvent => ({
   pool,
   shape: undefined,
   idleLessons: 0,
+  lessons: 0,
 })
 
 /** Whether these bytes are one event, and one like that which was learned. */
@@ -33,17 +36,21 @@ export function isRepeat(repeated: RepeatedEvent, bytes: Buffer): boolean {
   if (quote === -1) return false
   if (matchPattern(shape.tail, bytes, quote) !== bytes.length) return false
   repeated.idleLessons = 0
+  shareShape(repeated.pool, shape)
   return true
 }
 
 /** Takes note of an event that came whole and alone. */
 export function learnEvent(repeated: RepeatedEvent, event: Buffer): void {
-  if (event.length > MAX_EVENT_BYTES || repeated.idleLessons === MAX_IDLE_LESSONS) return
+  const { idleLessons, lessons } = repeated
+  if (event.length > MAX_EVENT_BYTES) return
+  if (idleLessons === MAX_IDLE_LESSONS || lessons === MAX_LESSONS) return
   const textAt = findText(event)
   // Within a string these quotes would stand behind backslashes: they are a name and the beginning of its value.
   const quote = textAt === -1 ? -1 : findQuote(event, textAt)
   if (quote === -1) return
   repeated.idleLessons++
+  repeated.lessons++
   repeated.shape = shapeOf(repeated.pool, event.subarray(0, textAt), event.subarray(quote))
 }
 

@@ -22,7 +22,7 @@ const REQUEST_LINE = /^[A-Z]+ \//
 
 /** Of the answers that come over a connection. */
 export interface HeadWatch {
-  /** What comes next is a head, or more of one. */
+  /** The status line of an answer is due, or its rest. */
   readonly isHeadDue: () => boolean
 }
 

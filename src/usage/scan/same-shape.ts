@@ -1,7 +1,7 @@
 import { findQuote } from './find-bytes.ts'
 import { matchPattern } from './line-pattern.ts'
 import type { ScanState } from './scan-state.ts'
-import { createShapePool, type Shape, shapeOf } from './shape-pool.ts'
+import { createShapePool, type Shape, shapeOf, shareShape } from './shape-pool.ts'
 import { beginJsonText, readText } from './text-tally.ts'
 
 /**
@@ -14,10 +14,12 @@ export interface SameShape {
   /** Of the line that was learned last. */
   shape: Shape | undefined
   idleLessons: number
+  lessons: number
 }
 
-/** After as many lines of which no other was like them, no more are learned. */
+/** After as many lines of which no other was like them, no more are learned; and after as many in all. */
 const MAX_IDLE_LESSONS = 32
+const MAX_LESSONS = 256
 /** Longer lines are not kept: there may be thousands of streams. */
 const MAX_SHAPE_BYTES = 1024
 
@@ -27,6 +29,7 @@ export const createSameShape = (scan: ScanState): SameShape => ({
   scan,
   shape: undefined,
   idleLessons: 0,
+  lessons: 0,
 })
 
 /** Reads a line that is like the one learned; returns the index behind it, or -1 for one that is not. */
@@ -39,6 +42,7 @@ export function readAlike(same: SameShape, chunk: Buffer, from: number): number 
   const end = quoteAt === -1 ? -1 : matchPattern(shape.tail, chunk, quoteAt)
   if (end === -1) return -1
   same.idleLessons = 0
+  shareShape(POOL, shape)
   const { text } = same.scan
   beginJsonText(text)
   readText(text, chunk, textAt, quoteAt + 1)
@@ -56,8 +60,9 @@ export function beginUnlike({ scan }: SameShape): void {
 export function learnLine(same: SameShape, chunk: Buffer, from: number, to: number): void {
   const { texts, ends, hasTold, textFrom, textEnd } = same.scan
   const isAllText = texts === 1 && ends === 1 && !hasTold
-  if (!isAllText || same.idleLessons === MAX_IDLE_LESSONS) return
+  if (!isAllText || same.idleLessons === MAX_IDLE_LESSONS || same.lessons === MAX_LESSONS) return
   if (textFrom - from + (to - textEnd) > MAX_SHAPE_BYTES) return
   same.idleLessons++
+  same.lessons++
   same.shape = shapeOf(POOL, chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
 }

@@ -7,6 +7,7 @@ export interface Shape {
   readonly head: LinePattern
   /** From the quote that ends it. */
   readonly tail: LinePattern
+  isShared: boolean
 }
 
 /**
@@ -20,22 +21,31 @@ export interface ShapePool {
   next: number
 }
 
-/** More than upstreams and their models have; beyond that the oldest is forgotten, and stays with its streams. */
-const MAX_SHAPES = 64
+/**
+ * Models of an upstream mostly differ in values alone. Beyond that the oldest is forgotten, and stays with its streams. To
+ * look through more would cost time where few events are alike.
+ */
+const MAX_SHAPES = 16
 
 export const createShapePool = (fixed?: JsonNames): ShapePool => ({ fixed, shapes: [], next: 0 })
 
-/** The shape of an event with this head and this tail: one that is known, or else a new one. */
+/** The shape of an event with this head and this tail: one that is known, or else a new one, which nobody shares yet. */
 export function shapeOf(pool: ShapePool, head: Buffer, tail: Buffer): Shape {
   const known = pool.shapes.find((shape) => isAll(shape.head, head) && isAll(shape.tail, tail))
   if (known !== undefined) return known
-  const shape: Shape = {
+  return {
     head: createLinePattern(head, pool.fixed),
     tail: createLinePattern(tail, pool.fixed),
+    isShared: false,
   }
+}
+
+/** Another event has this shape: events that are like no other stay with their stream. */
+export function shareShape(pool: ShapePool, shape: Shape): void {
+  if (shape.isShared) return
+  shape.isShared = true
   pool.shapes[pool.next] = shape
   pool.next = (pool.next + 1) % MAX_SHAPES
-  return shape
 }
 
 const isAll = (pattern: LinePattern, bytes: Buffer): boolean =>

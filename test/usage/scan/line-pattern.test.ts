@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { createJsonNames } from '../../../src/usage/scan/json-names.ts'
 import { createLinePattern, matchPattern } from '../../../src/usage/scan/line-pattern.ts'
-import { createShapePool, shapeOf } from '../../../src/usage/scan/shape-pool.ts'
+import { createShapePool, shapeOf, shareShape } from '../../../src/usage/scan/shape-pool.ts'
 
 const FIXED = createJsonNames(['index', 'finish_reason'])
 
@@ -55,6 +55,7 @@ describe('the pattern of a line', () => {
 
   it('leaves numbers open wherever they stand, where no name tells anything', () => {
     expect(isLike('{"a":[1,-2.5]}', '{"a":[33,-4.25]}', {})).toBe(true)
+    expect(isLike('{"b64_json":"x"}', '{"b65_json":"x"}', {})).toBe(false)
   })
 })
 
@@ -65,6 +66,8 @@ describe('the shapes of all streams', () => {
   it('are the same for events that differ in their values alone', () => {
     const pool = createShapePool(FIXED)
     const one = shape(pool, '{"id":"a","text":"', '","n":1}')
+    expect(shape(pool, '{"id":"a","text":"', '","n":1}')).not.toBe(one)
+    shareShape(pool, one)
     expect(shape(pool, '{"id":"bc","text":"', '","n":23}')).toBe(one)
     expect(shape(pool, '{"id":"bc","text":"', '","m":23}')).not.toBe(one)
     expect(shape(pool, '{"x":"bc","text":"', '","n":23}')).not.toBe(one)
@@ -72,8 +75,11 @@ describe('the shapes of all streams', () => {
 
   it('are as many as are kept, however many there have been', () => {
     const pool = createShapePool()
-    for (let round = 0; round < 1000; round++) shape(pool, `{"${'x'.repeat(round)}":"`, '"}')
-    expect(pool.shapes.length).toBe(64)
-    expect(shape(pool, `{"${'x'.repeat(999)}":"`, '"}')).toBe(pool.shapes[(1000 - 1) % 64])
+    for (let round = 0; round < 1000; round++) {
+      const learned = shape(pool, `{"${'x'.repeat(round)}":"`, '"}')
+      for (let repeats = 0; repeats < 3; repeats++) shareShape(pool, learned)
+    }
+    expect(pool.shapes.length).toBe(16)
+    expect(shape(pool, `{"${'x'.repeat(999)}":"`, '"}')).toBe(pool.shapes[(1000 - 1) % 16])
   })
 })
