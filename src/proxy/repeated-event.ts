@@ -36,7 +36,12 @@ export function isRepeat(repeated: RepeatedEvent, bytes: Buffer): boolean {
   if (quote === -1) return false
   if (matchPattern(shape.tail, bytes, quote) !== bytes.length) return false
   repeated.idleLessons = 0
-  shareShape(repeated.pool, shape)
+  if (!shape.isShared) {
+    repeated.shape = shareShape(repeated.pool, shape, [
+      bytes.subarray(0, textAt),
+      bytes.subarray(quote),
+    ])
+  }
   return true
 }
 
@@ -51,7 +56,7 @@ export function learnEvent(repeated: RepeatedEvent, event: Buffer): void {
   if (quote === -1) return
   repeated.idleLessons++
   repeated.lessons++
-  repeated.shape = shapeOf(repeated.pool, event.subarray(0, textAt), event.subarray(quote))
+  repeated.shape = shapeOf(repeated.pool, [event.subarray(0, textAt), event.subarray(quote)])
 }
 
 function findText(event: Buffer): number {

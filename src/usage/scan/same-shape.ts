@@ -42,7 +42,10 @@ export function readAlike(same: SameShape, chunk: Buffer, from: number): number 
   const end = quoteAt === -1 ? -1 : matchPattern(shape.tail, chunk, quoteAt)
   if (end === -1) return -1
   same.idleLessons = 0
-  shareShape(POOL, shape)
+  if (!shape.isShared) {
+    const ends = [chunk.subarray(from, textAt), chunk.subarray(quoteAt, end)] as const
+    same.shape = shareShape(POOL, shape, ends)
+  }
   const { text } = same.scan
   beginJsonText(text)
   readText(text, chunk, textAt, quoteAt + 1)
@@ -64,5 +67,5 @@ export function learnLine(same: SameShape, chunk: Buffer, from: number, to: numb
   if (textFrom - from + (to - textEnd) > MAX_SHAPE_BYTES) return
   same.idleLessons++
   same.lessons++
-  same.shape = shapeOf(POOL, chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to))
+  same.shape = shapeOf(POOL, [chunk.subarray(from, textFrom), chunk.subarray(textEnd - 1, to)])
 }

@@ -29,9 +29,12 @@ const MAX_SHAPES = 16
 
 export const createShapePool = (fixed?: JsonNames): ShapePool => ({ fixed, shapes: [], next: 0 })
 
-/** The shape of an event with this head and this tail: one that is known, or else a new one, which nobody shares yet. */
-export function shapeOf(pool: ShapePool, head: Buffer, tail: Buffer): Shape {
-  const known = pool.shapes.find((shape) => isAll(shape.head, head) && isAll(shape.tail, tail))
+/** The head and the tail of an event. */
+export type Ends = readonly [head: Buffer, tail: Buffer]
+
+/** The shape of an event with these ends: one that is known, or else a new one, which nobody shares yet. */
+export function shapeOf(pool: ShapePool, [head, tail]: Ends): Shape {
+  const known = findShape(pool, [head, tail])
   if (known !== undefined) return known
   return {
     head: createLinePattern(head, pool.fixed),
@@ -40,13 +43,21 @@ export function shapeOf(pool: ShapePool, head: Buffer, tail: Buffer): Shape {
   }
 }
 
-/** Another event has this shape: events that are like no other stay with their stream. */
-export function shareShape(pool: ShapePool, shape: Shape): void {
-  if (shape.isShared) return
+/**
+ * The shape that all streams share in place of this one, of which an event with these ends is the second. Events that are
+ * like no other stay with their stream; streams that began together have each learned the same.
+ */
+export function shareShape(pool: ShapePool, shape: Shape, ends: Ends): Shape {
+  const known = findShape(pool, ends)
+  if (known !== undefined) return known
   shape.isShared = true
   pool.shapes[pool.next] = shape
   pool.next = (pool.next + 1) % MAX_SHAPES
+  return shape
 }
+
+const findShape = ({ shapes }: ShapePool, [head, tail]: Ends): Shape | undefined =>
+  shapes.find((shape) => isAll(shape.head, head) && isAll(shape.tail, tail))
 
 const isAll = (pattern: LinePattern, bytes: Buffer): boolean =>
   matchPattern(pattern, bytes, 0) === bytes.length

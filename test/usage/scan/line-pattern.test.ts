@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest'
 
 import { createJsonNames } from '../../../src/usage/scan/json-names.ts'
 import { createLinePattern, matchPattern } from '../../../src/usage/scan/line-pattern.ts'
-import { createShapePool, shapeOf, shareShape } from '../../../src/usage/scan/shape-pool.ts'
+import {
+  createShapePool,
+  type Ends,
+  shapeOf,
+  shareShape,
+} from '../../../src/usage/scan/shape-pool.ts'
+
+const toEnds = (head: string, tail: string): Ends => [Buffer.from(head), Buffer.from(tail)]
 
 const FIXED = createJsonNames(['index', 'finish_reason'])
 
@@ -60,14 +67,14 @@ describe('the pattern of a line', () => {
 })
 
 describe('the shapes of all streams', () => {
-  const shape = (pool: ReturnType<typeof createShapePool>, head: string, tail: string) =>
-    shapeOf(pool, Buffer.from(head), Buffer.from(tail))
+  const shape = (pool: ReturnType<typeof createShapePool>, ...ends: [string, string]) =>
+    shapeOf(pool, toEnds(...ends))
 
   it('are the same for events that differ in their values alone', () => {
     const pool = createShapePool(FIXED)
     const one = shape(pool, '{"id":"a","text":"', '","n":1}')
     expect(shape(pool, '{"id":"a","text":"', '","n":1}')).not.toBe(one)
-    shareShape(pool, one)
+    expect(shareShape(pool, one, toEnds('{"id":"b","text":"', '","n":2}'))).toBe(one)
     expect(shape(pool, '{"id":"bc","text":"', '","n":23}')).toBe(one)
     expect(shape(pool, '{"id":"bc","text":"', '","m":23}')).not.toBe(one)
     expect(shape(pool, '{"x":"bc","text":"', '","n":23}')).not.toBe(one)
@@ -76,8 +83,11 @@ describe('the shapes of all streams', () => {
   it('are as many as are kept, however many there have been', () => {
     const pool = createShapePool()
     for (let round = 0; round < 1000; round++) {
-      const learned = shape(pool, `{"${'x'.repeat(round)}":"`, '"}')
-      for (let repeats = 0; repeats < 3; repeats++) shareShape(pool, learned)
+      const ends: [string, string] = [`{"${'x'.repeat(round)}":"`, '"}']
+      const learned = [shape(pool, ...ends), shape(pool, ...ends)]
+      // Two streams that began together end with one.
+      const shared = learned.map((each) => shareShape(pool, each, toEnds(...ends)))
+      expect(new Set([...shared, shape(pool, ...ends)]).size).toBe(1)
     }
     expect(pool.shapes.length).toBe(16)
     expect(shape(pool, `{"${'x'.repeat(999)}":"`, '"}')).toBe(pool.shapes[(1000 - 1) % 16])
