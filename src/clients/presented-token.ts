@@ -31,12 +31,9 @@ export function presentedToken(
 
 /** Everything that a request presents as a token, whether or not it counts. */
 export function presentedTokens(headers: IncomingHttpHeaders): string[] {
-  const tokens: string[] = []
-  for (const name of ALL_HEADERS) {
-    const value = headers[name]
-    if (typeof value === 'string') tokens.push(value.trim().replace(/^bearer\s+/i, ''))
-  }
-  return tokens
+  return ALL_HEADERS.map((name) => headers[name])
+    .filter((value) => typeof value === 'string')
+    .map((value) => value.trim().replace(/^bearer\s+/i, ''))
 }
 
 function refuseSecondAuthorization(rawHeaders: readonly string[]): void {

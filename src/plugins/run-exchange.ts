@@ -16,6 +16,7 @@ import type { Exchange } from '../proxy/exchange-state.ts'
 import type {
   ExchangeEnding,
   ExchangeListener,
+  ExchangeOptions,
   OutboundRequest,
 } from '../proxy/exchange-options.ts'
 import { buildOutboundHeaders } from '../proxy/outbound-headers.ts'
@@ -55,8 +56,8 @@ export interface Forwarding {
 
 interface Sending {
   readonly turns: CredentialTurns
-  /** Without the credential: name, value, name, value. */
-  readonly headers: string[]
+  /** Without the credential: name, value, name, value. None once no attempt can follow. */
+  headers: string[]
 }
 
 /** Resolves once the answer is in the exchange's hands, and rejects with what Fastify is to answer instead. */
@@ -76,7 +77,9 @@ function start(forwarding: Forwarding): void {
   const { clocks, config } = request.record.policy
   const sending = prepareSending(request, call)
   forwarding.sending = sending
-  const running = startExchange<Forwarding>({
+  const outbound = buildOutbound(forwarding, sending)
+  const { origin, path, method } = outbound
+  const options: ExchangeOptions<Forwarding> = {
     owner: forwarding,
     listener: LISTENER,
     dispatcher: services.dispatcher,
@@ -85,11 +88,12 @@ function start(forwarding: Forwarding): void {
     scanner: services.scanner,
     clocks,
     headerCountLimit: config.upstreamHeaderCountLimit,
-    request: buildOutbound(forwarding, sending),
+    asked: { origin, path, method },
     response: reply.raw,
     streamForm: findStreamForm(request.record.target?.path ?? ''),
     mayGoOn: createMayGoOn(books),
-  })
+  }
+  const running = startExchange(options, outbound)
   forwarding.running = running
   if (!running.isOver) {
     forwarding.tracked = services.drain.track((error) => endExchange(running, error))
@@ -139,8 +143,9 @@ const LISTENER: ExchangeListener<Forwarding> = {
     if (sending === undefined || !noteFailure(sending.turns, error)) return undefined
     return sendAgain(forwarding, sending)
   },
-  onBegin({ call }, head) {
+  onBegin({ call, sending }, head) {
     call.meter.begin(head)
+    if (sending !== undefined) sending.headers = []
     const isHidden = call.isUsageAdded && head.isEventStream && head.status === 200
     return isHidden ? createFrameFilter() : undefined
   },

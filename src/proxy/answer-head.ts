@@ -27,9 +27,9 @@ export function readAnswerHead<Owner>(
   options: ExchangeOptions<Owner>,
   { status, rawHeaders }: ReceivedHead,
 ): AnswerHead | string {
-  const { request, scanner, owner, listener } = options
-  const head = readUpstreamHead(status, rawHeaders, request.origin + request.path)
-  const isBodiless = request.method === 'HEAD' || status === 204 || status === 304
+  const { asked, scanner, owner, listener } = options
+  const head = readUpstreamHead(status, rawHeaders, asked.origin + asked.path)
+  const isBodiless = asked.method === 'HEAD' || status === 204 || status === 304
   const encodings = isBodiless ? [] : head.encodings
   if (encodings === undefined) return 'the answer has a content-encoding that is unknown'
   const safe = redactHead(head, scanner)

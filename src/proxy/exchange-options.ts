@@ -13,12 +13,16 @@ import type { StreamForm } from './stream-form.ts'
 import type { UpstreamClient } from './upstream-client.ts'
 import type { UpstreamPlaces } from './upstream-places.ts'
 
-/** A request as it goes to the upstream. */
-export interface OutboundRequest {
+/** What is asked for, however often it is. */
+export interface Asked {
   readonly origin: string
   /** Path and query. */
   readonly path: string
   readonly method: string
+}
+
+/** A request as it goes to the upstream. */
+export interface OutboundRequest extends Asked {
   /** Name, value, name, value; the credential included. */
   readonly headers: string[]
   readonly body: Buffer | Readable | null
@@ -71,7 +75,7 @@ export interface ExchangeOptions<Owner> {
   readonly dispatcher: UpstreamClient
   readonly places: UpstreamPlaces
   readonly bulk: BulkTurns
-  readonly request: OutboundRequest
+  readonly asked: Asked
   readonly response: ServerResponse
   readonly clocks: ExchangeClocks
   readonly scanner: EgressScanner

@@ -1,3 +1,5 @@
+import type { Dispatcher } from 'undici'
+
 import { KeystowError } from '../errors.ts'
 import {
   type AnswerListener,
@@ -25,8 +27,11 @@ const SENT_AGAIN = new Error('the request was sent again')
  * Sends one request upstream and its answer to the client: every chunk in the turn in which it came, no
  * further than the client reads, and not a moment longer than the client stays.
  */
-export function startExchange<Owner>(options: ExchangeOptions<Owner>): Exchange<Owner> {
-  const { request, response } = options
+export function startExchange<Owner>(
+  options: ExchangeOptions<Owner>,
+  outbound: OutboundRequest,
+): Exchange<Owner> {
+  const { response } = options
   const exchange: Exchange<Owner> = {
     options,
     flow: createFlow(options.bulk),
@@ -46,7 +51,7 @@ export function startExchange<Owner>(options: ExchangeOptions<Owner>): Exchange<
   else {
     response.on('close', exchange.onClientClose)
     response.on('drain', exchange.onDrain)
-    send(exchange, request)
+    send(exchange, outbound)
   }
   return exchange
 }
@@ -118,44 +123,60 @@ function dispatch<Owner>(
   outbound: OutboundRequest,
   attempt: number,
 ): void {
-  const { options, flow } = exchange
-  options.dispatcher.dispatch(outbound, {
-    onRequestStart(controller) {
-      // It waited for a connection while its client left.
-      if (isStale(exchange, attempt)) return controller.abort(CLIENT_LEFT)
-      exchange.controller = flow.source = controller
-      if (exchange.clock !== undefined) noteStart(exchange.clock)
-      options.listener.onSent(options.owner)
-    },
-    onResponseStart(controller, status) {
-      // 102 and 103 announce an answer; they are not one.
-      if (isStale(exchange, attempt) || status < 200) return
-      stopClock(exchange)
-      const rawHeaders = toTexts(controller.rawHeaders)
-      // They are views of all that was read with them, which would stay as long as the answer takes.
-      controller.rawHeaders = null
-      begin(exchange, status, rawHeaders)
-    },
-    onResponseData(_, chunk) {
-      const { answer } = exchange
-      if (isStale(exchange, attempt) || answer === undefined) return
-      if (exchange.bytes === 0) options.listener.onFirstByte(options.owner)
-      exchange.bytes += chunk.length
-      passOn(flow, chunk.length, writeAnswer(answer, chunk))
-    },
-    onResponseEnd() {
-      if (!isStale(exchange, attempt) && exchange.answer !== undefined) endAnswer(exchange.answer)
-    },
-    onResponseError(_, error) {
-      if (isStale(exchange, attempt)) return
-      const next =
-        exchange.answer === undefined
-          ? options.listener.onUnanswered(options.owner, error)
-          : undefined
-      if (next === undefined) endExchange(exchange, toUpstreamError(error))
-      else sendAgain(exchange, next)
-    },
-  })
+  const handler: Attempt<Owner> = { exchange, attempt, ...ATTEMPT }
+  exchange.options.dispatcher.dispatch(outbound, handler)
+}
+
+/** undici's handler of one attempt. Its functions are the same for all. */
+interface Attempt<Owner> extends Dispatcher.DispatchHandler {
+  readonly exchange: Exchange<Owner>
+  readonly attempt: number
+}
+
+const ATTEMPT = {
+  onRequestStart(this: Attempt<unknown>, controller: Dispatcher.DispatchController): void {
+    const { exchange, attempt } = this
+    // It waited for a connection while its client left.
+    if (isStale(exchange, attempt)) return controller.abort(CLIENT_LEFT)
+    exchange.controller = exchange.flow.source = controller
+    if (exchange.clock !== undefined) noteStart(exchange.clock)
+    exchange.options.listener.onSent(exchange.options.owner)
+  },
+  onResponseStart(
+    this: Attempt<unknown>,
+    controller: Dispatcher.DispatchController,
+    status: number,
+  ): void {
+    const { exchange, attempt } = this
+    // 102 and 103 announce an answer; they are not one.
+    if (isStale(exchange, attempt) || status < 200) return
+    stopClock(exchange)
+    const rawHeaders = toTexts(controller.rawHeaders)
+    // They are views of all that was read with them, which would stay as long as the answer takes.
+    controller.rawHeaders = null
+    begin(exchange, status, rawHeaders)
+  },
+  onResponseData(this: Attempt<unknown>, _: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { exchange, attempt } = this
+    const { options, flow, answer } = exchange
+    if (isStale(exchange, attempt) || answer === undefined) return
+    if (exchange.bytes === 0) options.listener.onFirstByte(options.owner)
+    exchange.bytes += chunk.length
+    passOn(flow, chunk.length, writeAnswer(answer, chunk))
+  },
+  onResponseEnd(this: Attempt<unknown>): void {
+    const { exchange, attempt } = this
+    if (!isStale(exchange, attempt) && exchange.answer !== undefined) endAnswer(exchange.answer)
+  },
+  onResponseError(this: Attempt<unknown>, _: Dispatcher.DispatchController, error: Error): void {
+    const { exchange, attempt } = this
+    const { options, answer } = exchange
+    if (isStale(exchange, attempt)) return
+    const next =
+      answer === undefined ? options.listener.onUnanswered(options.owner, error) : undefined
+    if (next === undefined) endExchange(exchange, toUpstreamError(error))
+    else sendAgain(exchange, next)
+  },
 }
 
 function sendAgain<Owner>(exchange: Exchange<Owner>, next: OutboundRequest): void {

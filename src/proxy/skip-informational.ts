@@ -20,72 +20,66 @@ const ONE = 0x31
 /** How a request line begins; bodies and chunk sizes do not look like this. */
 const REQUEST_LINE = /^[A-Z]+ \//
 
-/** Of the answers that come over a connection. */
+/** Where the answers that come over a connection begin. */
 export interface HeadWatch {
+  readonly statusLineLimitBytes: number
   /** The status line of an answer is due, or its rest. */
-  readonly isHeadDue: () => boolean
+  isDue: boolean
+  statusLineBytes: number
+  skipped: number
+  /** The beginning of what may be an informational answer. */
+  pending: Buffer | undefined
+}
+
+export const createHeadWatch = (statusLineLimitBytes: number): HeadWatch => ({
+  statusLineLimitBytes,
+  isDue: false,
+  statusLineBytes: 0,
+  skipped: 0,
+  pending: undefined,
+})
+
+/** Behind a request comes its answer: undici waits for it before it writes the next. */
+export function noteWrite(heads: HeadWatch, written: unknown): void {
+  if (typeof written !== 'string' || !REQUEST_LINE.test(written)) return
+  heads.isDue = true
+  heads.skipped = 0
+  heads.statusLineBytes = 0
 }
 
 /**
  * Takes informational answers out of what an upstream's socket gives to undici, which ends the connection over a
  * 100 that was not asked for (7.30, `client-h1.js`). A client must be able to read any number of them (RFC 9110
  * section 15.2); a change of protocol is none of these, and was not asked for either. Measures the status line too, of
- * which undici keeps a reason however long it is.
+ * which undici keeps a reason however long it is. To be asked while a head is due; null where nothing is left.
  */
-export function skipInformational(socket: Socket, statusLineLimitBytes: number): HeadWatch {
-  const read = socket.read.bind(socket)
-  const write = socket.write.bind(socket)
-  let isHeadDue = false
-  let skipped = 0
-  let statusLineBytes = 0
-  let pending: Buffer | undefined
-
-  function strip(chunk: Buffer): Buffer | null {
-    if (statusLineBytes > 0) return measure(chunk)
-    let bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk])
-    pending = undefined
-    while (isInformational(bytes)) {
-      const end = bytes.indexOf(HEAD_END)
-      if (end === -1 && bytes.length <= MAX_HEAD_BYTES) {
-        pending = bytes
-        return null
-      }
-      if (end === -1) break
-      bytes = bytes.subarray(end + HEAD_END.length)
-      if (++skipped > MAX_INFORMATIONAL) {
-        socket.destroy(new AbsurdHeadError('UPSTREAM_INFORMATIONAL', TOO_MANY))
-        return null
-      }
+export function skipInformational(heads: HeadWatch, chunk: Buffer, socket: Socket): Buffer | null {
+  if (heads.statusLineBytes > 0) return measure(heads, chunk, socket)
+  let bytes = heads.pending === undefined ? chunk : Buffer.concat([heads.pending, chunk])
+  heads.pending = undefined
+  while (isInformational(bytes)) {
+    const end = bytes.indexOf(HEAD_END)
+    if (end === -1 && bytes.length <= MAX_HEAD_BYTES) {
+      heads.pending = bytes
+      return null
     }
-    return bytes.length === 0 ? null : measure(bytes)
+    if (end === -1) break
+    bytes = bytes.subarray(end + HEAD_END.length)
+    if (++heads.skipped > MAX_INFORMATIONAL) {
+      socket.destroy(new AbsurdHeadError('UPSTREAM_INFORMATIONAL', TOO_MANY))
+      return null
+    }
   }
+  return bytes.length === 0 ? null : measure(heads, bytes, socket)
+}
 
-  function measure(bytes: Buffer): Buffer | null {
-    const end = bytes.indexOf(LF)
-    statusLineBytes += end === -1 ? bytes.length : end
-    isHeadDue = end === -1
-    if (statusLineBytes <= statusLineLimitBytes) return bytes
-    socket.destroy(new AbsurdHeadError('UPSTREAM_STATUS_LINE', 'the status line has no end'))
-    return null
-  }
-
-  Object.assign(socket, {
-    write(...args: Parameters<typeof write>): boolean {
-      // undici waits for the answer to one request before it writes the next.
-      const [head] = args
-      if (typeof head === 'string' && REQUEST_LINE.test(head)) {
-        isHeadDue = true
-        skipped = 0
-        statusLineBytes = 0
-      }
-      return write(...args)
-    },
-    read(size?: number): unknown {
-      const chunk: unknown = read(size)
-      return isHeadDue && Buffer.isBuffer(chunk) ? strip(chunk) : chunk
-    },
-  })
-  return { isHeadDue: () => isHeadDue }
+function measure(heads: HeadWatch, bytes: Buffer, socket: Socket): Buffer | null {
+  const end = bytes.indexOf(LF)
+  heads.statusLineBytes += end === -1 ? bytes.length : end
+  heads.isDue = end === -1
+  if (heads.statusLineBytes <= heads.statusLineLimitBytes) return bytes
+  socket.destroy(new AbsurdHeadError('UPSTREAM_STATUS_LINE', 'the status line has no end'))
+  return null
 }
 
 class AbsurdHeadError extends Error {

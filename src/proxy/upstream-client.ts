@@ -15,7 +15,8 @@ interface UpstreamClientOptions extends ConnectionOptions {
 
 /** The connections to one origin. */
 interface Line {
-  readonly origin: string
+  /** Read once: each connection would keep its own. */
+  readonly origin: URL
   readonly open: Set<Connection>
   /** The one that was used last is used next, so that those which are not needed come to their end. */
   readonly free: Connection[]
@@ -48,7 +49,8 @@ export function createUpstreamClient({
   function lineOf(origin: string): Line {
     let line = lines.get(origin)
     if (line === undefined) {
-      lines.set(origin, (line = { origin, open: new Set(), free: [], waiting: [] }))
+      line = { origin: new URL(origin), open: new Set(), free: [], waiting: [] }
+      lines.set(origin, line)
     }
     return line
   }

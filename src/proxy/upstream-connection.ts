@@ -2,10 +2,8 @@ import type { Socket } from 'node:net'
 
 import { buildConnector, type Client } from 'undici'
 
-import { handOver } from './hand-over.ts'
-import { holdEnd } from './hold-end.ts'
-import { skipInformational } from './skip-informational.ts'
 import { tellFailures } from './tell-failures.ts'
+import { prepareSocket } from './upstream-socket.ts'
 
 /** Longer than undici's 4 s, so that a chat's next message finds its connection; shorter than servers keep theirs. */
 const KEEP_ALIVE_MS = 30_000
@@ -24,9 +22,7 @@ export function connectionOptions(options: ConnectionOptions): Client.Options {
   const { connectTimeoutMs: timeout, headerLimitBytes } = options
   const connect = buildConnector({ timeout, rejectUnauthorized: true })
   function prepare(socket: Socket): Socket {
-    const heads = skipInformational(socket, headerLimitBytes)
-    holdEnd(socket)
-    handOver(socket, heads.isHeadDue)
+    prepareSocket(socket, headerLimitBytes)
     tellFailures(socket)
     return socket
   }

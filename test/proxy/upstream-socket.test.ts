@@ -4,13 +4,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { handOver } from '../../src/proxy/hand-over.ts'
+import { prepareSocket } from '../../src/proxy/upstream-socket.ts'
 import { portOf } from '../helpers/port.ts'
 import { createRandom } from '../helpers/random.ts'
 
 const SOON = { interval: 1, timeout: 5000 }
 
-/** The two ends of a connection, of which the first is handed over. */
+/** The two ends of a connection, of which the first is prepared. */
 async function openPair(): Promise<[ours: Socket, theirs: Socket]> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
@@ -23,7 +23,7 @@ async function openPair(): Promise<[ours: Socket, theirs: Socket]> {
     theirs.destroy()
     server.close()
   })
-  handOver(socket, () => false)
+  prepareSocket(socket, 1024)
   return [socket, theirs]
 }
 
@@ -102,4 +102,21 @@ test('what is put back comes first, and everything comes once and in its order',
     readMore()
   }
   expect(Buffer.concat(received).equals(sent)).toBe(true)
+})
+
+test('a reader that throws ends the connection, and nothing follows what it has not read', async () => {
+  const [ours, theirs] = await openPair()
+  let taken = ''
+  readAll(ours, (chunk) => {
+    taken += chunk.toString()
+    if (taken === 'onetwo') throw new Error('not today')
+  })
+  theirs.write('one')
+  await expect.poll(() => taken, SOON).toBe('one')
+  // Here and not off the wire, where nobody could catch it.
+  expect(() => ours.push(Buffer.from('two'))).toThrow('not today')
+  expect(ours.destroyed).toBe(true)
+  theirs.write('three')
+  await nextTurn()
+  expect(taken).toBe('onetwo')
 })
