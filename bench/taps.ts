@@ -7,7 +7,7 @@ import {
   type EgressScanner,
 } from '../src/proxy/egress-scan.ts'
 import { findStreamForm } from '../src/proxy/stream-form.ts'
-import { createStreamProgress } from '../src/proxy/stream-progress.ts'
+import { createStreamProgress, isKnown, readProgress } from '../src/proxy/stream-progress.ts'
 import { createSecret } from '../src/secret.ts'
 import { createDemandMeter } from '../src/usage/demand.ts'
 import { createMeter } from '../src/usage/meter.ts'
@@ -56,9 +56,9 @@ export function measureEvent(plan?: LoopPlan): TapFigures {
   const filter = createFrameFilter()
   const progress = createStreamProgress(form)
   function follow(chunk: Buffer): void {
-    const isRepeat = progress.isRepeat(chunk)
+    const isRepeat = isKnown(progress, chunk)
     filterFrames(filter, chunk, isRepeat)
-    if (!isRepeat) progress.write(chunk)
+    if (!isRepeat) readProgress(progress, chunk)
   }
   const each = (pass: (chunk: Buffer) => void): number =>
     measureCall(() => EVENTS.forEach(pass), plan) / EVENTS.length

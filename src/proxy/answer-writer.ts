@@ -23,22 +23,35 @@ export interface AnswerWriter {
   isHolding(): boolean
 }
 
+interface OpaqueWriter extends AnswerWriter {
+  readonly response: ServerResponse
+}
+
 /**
  * For JSON, audio and images. An answer that breaks off is aborted: the
  * client sees a broken connection, never a short body that looks whole.
  */
 export function createOpaqueWriter(response: ServerResponse): AnswerWriter {
-  return {
-    write: (chunk) => response.write(chunk),
-    isRepeat: () => false,
-    repeat: (chunk) => response.write(chunk),
-    end() {
-      response.end()
-      return undefined
-    },
-    fail: () => breakOff(response),
-    isFinished: () => false,
-    beat() {},
-    isHolding: () => false,
-  }
+  const writer: OpaqueWriter = { response, ...METHODS }
+  return writer
+}
+
+/** The same for every answer. */
+const METHODS = {
+  write(this: OpaqueWriter, chunk: Buffer): boolean {
+    return this.response.write(chunk)
+  },
+  isRepeat: () => false,
+  repeat(this: OpaqueWriter, chunk: Buffer): boolean {
+    return this.response.write(chunk)
+  },
+  end(this: OpaqueWriter): undefined {
+    this.response.end()
+  },
+  fail(this: OpaqueWriter): void {
+    breakOff(this.response)
+  },
+  isFinished: () => false,
+  beat() {},
+  isHolding: () => false,
 }

@@ -12,36 +12,46 @@ const CR = 0x0d
 const LF = 0x0a
 const HEX_DIGITS = Buffer.from('0123456789abcdef')
 
+/** Where the chunks of a body go. */
+export interface ChunkWriter {
+  readonly response: ServerResponse
+  isHeadOut: boolean
+  /** Until what came in one read has been written. */
+  corked: Socket | undefined
+}
+
+export const createChunkWriter = (response: ServerResponse): ChunkWriter => ({
+  response,
+  isHeadOut: false,
+  corked: undefined,
+})
+
 /**
- * Writes the chunks of a body; false asks for a pause until the response drains. `response.write` hands the socket
+ * Writes the next chunk; false asks for a pause until the response drains. `response.write` hands the socket
  * four pieces for each chunk (length, line end, bytes, line end), which is a fifth of what sending a short event
  * costs. Once the head is out, the same bytes go to the socket as one buffer. What is not certain is left to
  * `response.write`: an answer that is not chunked or waits for the one before it, and a socket so full that a pause
  * will be needed, of which only Node keeps account.
  */
-export function createChunkWriter(response: ServerResponse): (chunk: Buffer) => boolean {
-  let isHeadOut = false
-  let corked: Socket | undefined
-
-  function uncork(): void {
-    corked?.uncork()
-    corked = undefined
+export function writeChunk(writer: ChunkWriter, chunk: Buffer): boolean {
+  const { response } = writer
+  const { socket } = response
+  if (!writer.isHeadOut || socket === null || !isReady(response, socket, chunk.length)) {
+    writer.isHeadOut = true
+    return response.write(chunk)
   }
-
-  return (chunk) => {
-    const { socket } = response
-    if (!isHeadOut || socket === null || !isReady(response, socket, chunk.length)) {
-      isHeadOut = true
-      return response.write(chunk)
-    }
-    // Several chunks that came in one read of the upstream's socket leave in one write.
-    if (corked === undefined && socket.writableCorked === 0 && !isLastOfRead(chunk)) {
-      corked = socket
-      socket.cork()
-      queueMicrotask(uncork)
-    }
-    return socket.write(frame(chunk))
+  // Several chunks that came in one read of the upstream's socket leave in one write.
+  if (writer.corked === undefined && socket.writableCorked === 0 && !isLastOfRead(chunk)) {
+    writer.corked = socket
+    socket.cork()
+    queueMicrotask(() => uncork(writer))
   }
+  return socket.write(frame(chunk))
+}
+
+function uncork(writer: ChunkWriter): void {
+  writer.corked?.uncork()
+  writer.corked = undefined
 }
 
 /** Whether the socket takes what is written as this answer's next bytes, and asks for no pause. */

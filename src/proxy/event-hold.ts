@@ -1,31 +1,22 @@
-/** Keeps the beginning of an event until it is clear that its rest comes. */
-export interface EventHold {
-  /** Takes the next bytes, of which so many at the end belong to an event that is open; returns what may pass. */
-  write(bytes: Buffer, openBytes: number): Buffer
-  readonly isHolding: () => boolean
-}
-
 /** A longer event passes as it comes: what is kept of a stream must not grow with what its upstream sends. */
 const MAX_HELD_BYTES = 64 * 1024
 const MIN_CAPACITY_BYTES = 1024
 const NO_BYTES = Buffer.alloc(0)
 
-interface HoldState {
+/** The beginning of an event, kept until it is clear that its rest comes. */
+export interface EventHold {
   held: Buffer
   heldBytes: number
   /** The event that is open is too long to be held. */
   isTooLong: boolean
 }
 
-export function createEventHold(): EventHold {
-  const hold: HoldState = { held: NO_BYTES, heldBytes: 0, isTooLong: false }
-  return {
-    write: (bytes, openBytes) => write(hold, bytes, openBytes),
-    isHolding: () => hold.heldBytes > 0,
-  }
-}
+export const createEventHold = (): EventHold => ({ held: NO_BYTES, heldBytes: 0, isTooLong: false })
 
-function write(hold: HoldState, bytes: Buffer, openBytes: number): Buffer {
+export const isHolding = ({ heldBytes }: EventHold): boolean => heldBytes > 0
+
+/** Takes the next bytes, of which so many at the end belong to an event that is open; returns what may pass. */
+export function holdBack(hold: EventHold, bytes: Buffer, openBytes: number): Buffer {
   const passing = bytes.length - openBytes
   if (passing > 0) hold.isTooLong = false
   if (openBytes === 0 || hold.isTooLong) return join(hold, bytes)
@@ -39,7 +30,7 @@ function write(hold: HoldState, bytes: Buffer, openBytes: number): Buffer {
 }
 
 /** Into its own memory: the bytes are a view of the socket's read buffer, which would be kept alive whole. */
-function keep(hold: HoldState, bytes: Buffer): void {
+function keep(hold: EventHold, bytes: Buffer): void {
   const { held, heldBytes } = hold
   const needed = heldBytes + bytes.length
   if (needed > held.length) {
@@ -52,7 +43,7 @@ function keep(hold: HoldState, bytes: Buffer): void {
 }
 
 /** What was held and these bytes, in one piece: some clients read each write by itself. */
-function join(hold: HoldState, bytes: Buffer): Buffer {
+function join(hold: EventHold, bytes: Buffer): Buffer {
   const { held, heldBytes } = hold
   if (heldBytes === 0) return bytes
   hold.held = NO_BYTES

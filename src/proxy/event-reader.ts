@@ -1,20 +1,26 @@
-/** Reads the lines of an event stream (WHATWG HTML, section 9.2.6) in any pieces, in constant memory. */
-export interface EventReader {
-  write(chunk: Buffer): void
-  readonly isBetweenEvents: () => boolean
-  /** Ends the line and the event that are still open; returns the line ends that they lack. */
-  readonly end: () => '' | '\n' | '\n\n'
+/** What happens in the data of the events. The same handlers serve every stream: they are handed its reader. */
+export interface EventHandlers<Reader> {
+  /** A line that is no comment begins, at this index of the chunk. */
+  onField(reader: Reader, at: number): void
+  /** Some of an event's data: bytes between two indices of the chunk. */
+  onData(reader: Reader, chunk: Buffer, from: number, to: number): void
+  /** A line of data was over: its text when it is as short as a mark can be, and empty for any other. */
+  onLine(reader: Reader, text: string): void
+  onEventEnd(reader: Reader): void
 }
 
-/** What happens in the data of the events. The same handlers serve every stream: they are told whose it is. */
-export interface EventHandlers<Owner> {
-  /** A line that is no comment begins, at this index of the chunk. */
-  onField(owner: Owner, at: number): void
-  /** Some of an event's data: bytes between two indices of the chunk. */
-  onData(owner: Owner, chunk: Buffer, from: number, to: number): void
-  /** A line of data was over: its text when it is as short as a mark can be, and empty for any other. */
-  onLine(owner: Owner, text: string): void
-  onEventEnd(owner: Owner): void
+/** How far the lines of an event stream (WHATWG HTML, section 9.2.6) have been read: in any pieces, in constant memory. */
+export interface EventReader {
+  /** With none it knows only where events end. */
+  readonly handlers: EventHandlers<this> | undefined
+  /** Bytes of the line that are those of the field, or that it is another. */
+  matched: number
+  isInLine: boolean
+  isInEvent: boolean
+  /** A line ended with the last byte of a chunk, and its line feed may be the next. */
+  isAfterCr: boolean
+  mark: string
+  dataBytes: number
 }
 
 const LF = 0x0a
@@ -26,42 +32,18 @@ const OTHER_FIELD = -1
 /** Longer than every mark and the one space before it that is not part of the data. */
 const MAX_MARK_BYTES = 16
 
-interface ReaderState<Owner> {
-  readonly handlers: EventHandlers<Owner> | undefined
-  readonly owner: Owner
-  /** Bytes of the line that are those of the field, or that it is another. */
-  matched: number
-  isInLine: boolean
-  isInEvent: boolean
-  /** A line ended with the last byte of a chunk, and its line feed may be the next. */
-  isAfterCr: boolean
-  mark: string
-  dataBytes: number
-}
+export const createEventReader = (): EventReader => ({
+  handlers: undefined,
+  matched: 0,
+  isInLine: false,
+  isInEvent: false,
+  isAfterCr: false,
+  mark: '',
+  dataBytes: 0,
+})
 
-/** With no handlers it knows only where events end. */
-export function createEventReader<Owner>(
-  handlers: EventHandlers<Owner> | undefined,
-  owner: Owner,
-): EventReader {
-  const reader: ReaderState<Owner> = {
-    handlers,
-    owner,
-    matched: 0,
-    isInLine: false,
-    isInEvent: false,
-    isAfterCr: false,
-    mark: '',
-    dataBytes: 0,
-  }
-  return {
-    write: (chunk) => write(reader, chunk),
-    isBetweenEvents: () => !reader.isInEvent,
-    end: () => end(reader),
-  }
-}
-
-function write<Owner>(reader: ReaderState<Owner>, chunk: Buffer): void {
+/** Reads the next bytes. */
+export function readEvents(reader: EventReader, chunk: Buffer): void {
   let at = reader.isAfterCr && chunk[0] === LF ? 1 : 0
   // Nobody ends lines so, and who does not is looked through once.
   let cr = chunk.indexOf(CR, at)
@@ -79,14 +61,9 @@ function write<Owner>(reader: ReaderState<Owner>, chunk: Buffer): void {
   reader.isAfterCr = chunk[chunk.length - 1] === CR
 }
 
-function readLine<Owner>(
-  reader: ReaderState<Owner>,
-  chunk: Buffer,
-  from: number,
-  to: number,
-): void {
+function readLine(reader: EventReader, chunk: Buffer, from: number, to: number): void {
   const { handlers } = reader
-  if (!reader.isInLine && chunk[from] !== COLON) handlers?.onField(reader.owner, from)
+  if (!reader.isInLine && chunk[from] !== COLON) handlers?.onField(reader, from)
   reader.isInLine = true
   reader.isInEvent = true
   if (handlers === undefined) return
@@ -101,24 +78,25 @@ function readLine<Owner>(
   reader.dataBytes += to - at
   const isShort = reader.dataBytes <= MAX_MARK_BYTES
   reader.mark = isShort ? reader.mark + chunk.toString('latin1', at, to) : ''
-  handlers.onData(reader.owner, chunk, at, to)
+  handlers.onData(reader, chunk, at, to)
 }
 
-function endLine<Owner>(reader: ReaderState<Owner>): void {
-  const { handlers, owner } = reader
+function endLine(reader: EventReader): void {
+  const { handlers } = reader
   if (!reader.isInLine) {
-    if (reader.isInEvent) handlers?.onEventEnd(owner)
+    if (reader.isInEvent) handlers?.onEventEnd(reader)
     reader.isInEvent = false
     return
   }
-  if (reader.matched === FIELD.length) handlers?.onLine(owner, reader.mark.replace(/^ /, ''))
+  if (reader.matched === FIELD.length) handlers?.onLine(reader, reader.mark.replace(/^ /, ''))
   reader.isInLine = false
   reader.matched = 0
   reader.mark = ''
   reader.dataBytes = 0
 }
 
-function end<Owner>(reader: ReaderState<Owner>): ReturnType<EventReader['end']> {
+/** Ends the line and the event that are still open; returns the line ends that they lack. */
+export function endEvents(reader: EventReader): '' | '\n' | '\n\n' {
   if (!reader.isInEvent) return ''
   // Behind a carriage return, one line feed would only be the rest of the same line end.
   const missing = reader.isInLine || reader.isAfterCr ? '\n\n' : '\n'

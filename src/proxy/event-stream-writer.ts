@@ -3,11 +3,18 @@ import type { ServerResponse } from 'node:http'
 import { KeystowError } from '../errors.ts'
 import type { AnswerWriter } from './answer-writer.ts'
 import { breakOff } from './break-off.ts'
-import { createChunkWriter } from './chunk-writer.ts'
-import { createEventHold, type EventHold } from './event-hold.ts'
-import { createEventReader, type EventReader } from './event-reader.ts'
+import { type ChunkWriter, createChunkWriter, writeChunk } from './chunk-writer.ts'
+import { createEventHold, type EventHold, holdBack, isHolding } from './event-hold.ts'
+import { createEventReader, endEvents, type EventReader, readEvents } from './event-reader.ts'
 import type { StreamForm } from './stream-form.ts'
-import { createStreamProgress, type StreamProgress } from './stream-progress.ts'
+import {
+  createStreamProgress,
+  isEnded,
+  isFinished,
+  isKnown,
+  readProgress,
+  type StreamProgress,
+} from './stream-progress.ts'
 import { incompleteUtf8Bytes } from './utf8-tail.ts'
 
 /** A comment (WHATWG HTML, section 9.2.6): every client skips it, and every proxy on the way sees a byte. */
@@ -15,13 +22,14 @@ const HEARTBEAT = ': keep-alive\n\n'
 
 const NO_BYTES = Buffer.alloc(0)
 
-interface WriterState {
+interface EventStreamWriter extends AnswerWriter {
   readonly response: ServerResponse
   readonly form: StreamForm | undefined
   readonly progress: StreamProgress | undefined
-  readonly events: EventReader
+  /** Of a form that is not known. */
+  readonly events: EventReader | undefined
   readonly hold: EventHold
-  readonly send: (chunk: Buffer) => boolean
+  readonly chunks: ChunkWriter
   /** Up to three bytes of a character whose rest has not come. */
   cut: Buffer | undefined
   isHeadOut: boolean
@@ -39,34 +47,51 @@ export function createEventStreamWriter(
   response: ServerResponse,
   form: StreamForm | undefined,
 ): AnswerWriter {
-  const progress = form && createStreamProgress(form)
-  const writer: WriterState = {
+  const writer: EventStreamWriter = {
     response,
     form,
-    progress,
-    events: progress ?? createEventReader(undefined, undefined),
+    progress: form && createStreamProgress(form),
+    events: form === undefined ? createEventReader() : undefined,
     hold: createEventHold(),
-    send: createChunkWriter(response),
+    chunks: createChunkWriter(response),
     cut: undefined,
     isHeadOut: false,
     lastSent: NO_BYTES,
+    ...METHODS,
   }
-  return {
-    write: (chunk) => write(writer, chunk),
-    isRepeat: (chunk) => writer.cut === undefined && progress?.isRepeat(chunk) === true,
-    repeat: (chunk) => send(writer, chunk),
-    isFinished: () => isFinished(writer),
-    fail(error) {
-      if (form === undefined) breakOff(response)
-      else conclude(writer, form, error)
-    },
-    end: () => end(writer),
-    beat: () => beat(writer),
-    isHolding: writer.hold.isHolding,
-  }
+  return writer
 }
 
-function write(writer: WriterState, chunk: Buffer): boolean {
+/** The same for every stream: thousands are open, and each would keep its own. */
+const METHODS = {
+  write(this: EventStreamWriter, chunk: Buffer): boolean {
+    return write(this, chunk)
+  },
+  isRepeat(this: EventStreamWriter, chunk: Buffer): boolean {
+    return this.cut === undefined && this.progress !== undefined && isKnown(this.progress, chunk)
+  },
+  repeat(this: EventStreamWriter, chunk: Buffer): boolean {
+    return send(this, chunk)
+  },
+  isFinished(this: EventStreamWriter): boolean {
+    return hasFinished(this)
+  },
+  fail(this: EventStreamWriter, error: KeystowError): void {
+    if (this.form === undefined) breakOff(this.response)
+    else conclude(this, this.form, error)
+  },
+  end(this: EventStreamWriter): KeystowError | undefined {
+    return end(this)
+  },
+  beat(this: EventStreamWriter): void {
+    if (isRoom(this)) this.response.write(HEARTBEAT)
+  },
+  isHolding(this: EventStreamWriter): boolean {
+    return isHolding(this.hold)
+  },
+}
+
+function write(writer: EventStreamWriter, chunk: Buffer): boolean {
   const bytes = writer.cut === undefined ? chunk : Buffer.concat([writer.cut, chunk])
   const incomplete = incompleteUtf8Bytes(bytes)
   if (incomplete === 0) {
@@ -78,30 +103,46 @@ function write(writer: WriterState, chunk: Buffer): boolean {
   return wholeBytes === 0 ? waitForRest(writer) : forward(writer, bytes.subarray(0, wholeBytes))
 }
 
-function forward(writer: WriterState, bytes: Buffer): boolean {
-  const { progress, events, hold } = writer
-  events.write(bytes)
-  const ready = progress === undefined ? bytes : hold.write(bytes, progress.openBytes())
+function forward(writer: EventStreamWriter, bytes: Buffer): boolean {
+  const ready = read(writer, bytes)
   return ready.length === 0 ? waitForRest(writer) : send(writer, ready)
 }
 
-function send(writer: WriterState, ready: Buffer): boolean {
+/** Returns what may pass. */
+function read({ progress, events, hold }: EventStreamWriter, bytes: Buffer): Buffer {
+  if (events !== undefined) readEvents(events, bytes)
+  if (progress === undefined) return bytes
+  readProgress(progress, bytes)
+  return holdBack(hold, bytes, progress.openBytes)
+}
+
+function send(writer: EventStreamWriter, ready: Buffer): boolean {
   writer.isHeadOut = true
   if (writer.form?.isNumbered === true) writer.lastSent = ready
-  return writer.send(ready)
+  return writeChunk(writer.chunks, ready)
 }
 
 /** The head does not wait for it. */
-function waitForRest(writer: WriterState): true {
+function waitForRest(writer: EventStreamWriter): true {
   if (!writer.isHeadOut) writer.response.flushHeaders()
   writer.isHeadOut = true
   return true
 }
 
-const isFinished = ({ progress }: WriterState): boolean =>
-  progress?.isEnded() === true || progress?.isFinished() === true
+const hasFinished = ({ progress }: EventStreamWriter): boolean =>
+  progress !== undefined && (isEnded(progress) || isFinished(progress))
 
-function end(writer: WriterState): KeystowError | undefined {
+const hasEnded = ({ progress }: EventStreamWriter): boolean =>
+  progress !== undefined && isEnded(progress)
+
+/** Ends what is still open; returns what that takes. */
+function close({ progress, events, hold }: EventStreamWriter): string {
+  const reader = progress ?? events
+  // An event that is held is one that is cut, and nothing of it has passed.
+  return reader === undefined || isHolding(hold) ? '' : endEvents(reader)
+}
+
+function end(writer: EventStreamWriter): KeystowError | undefined {
   const { form, response, cut } = writer
   if (cut !== undefined) forward(writer, cut)
   if (form !== undefined) return conclude(writer, form)
@@ -110,16 +151,15 @@ function end(writer: WriterState): KeystowError | undefined {
 }
 
 /** Ends the stream as its form asks for; returns why it is not whole. Without an error it has come to its end. */
-function conclude(writer: WriterState, form: StreamForm, error?: KeystowError) {
-  const { response, progress, events, hold, lastSent } = writer
-  // An event that is held is one that is cut, and nothing of it has passed.
-  const missing = hold.isHolding() ? '' : events.end()
-  const endFrame = progress?.isEnded() === true ? '' : form.endFrame
-  if (progress?.isErrorTold() === true) {
+function conclude(writer: EventStreamWriter, form: StreamForm, error?: KeystowError) {
+  const { response, progress, lastSent } = writer
+  const missing = close(writer)
+  const endFrame = hasEnded(writer) ? '' : form.endFrame
+  if (progress?.isErrorTold === true) {
     response.end(missing + endFrame)
     return brokenOff('the upstream told an error in its stream')
   }
-  if (isFinished(writer)) {
+  if (hasFinished(writer)) {
     response.end(missing + endFrame)
     return undefined
   }
@@ -129,11 +169,11 @@ function conclude(writer: WriterState, form: StreamForm, error?: KeystowError) {
   return cause
 }
 
-function beat({ response, progress, events, hold }: WriterState): void {
-  const isBetween = hold.isHolding() || events.isBetweenEvents()
-  if (isBetween && progress?.isEnded() !== true && !response.writableNeedDrain) {
-    response.write(HEARTBEAT)
-  }
+/** Whether a sign of life can stand here. */
+function isRoom(writer: EventStreamWriter): boolean {
+  const { response, progress, events, hold } = writer
+  const isBetween = isHolding(hold) || (progress ?? events)?.isInEvent === false
+  return isBetween && !hasEnded(writer) && !response.writableNeedDrain
 }
 
 const brokenOff = (reason: string): KeystowError =>

@@ -1,25 +1,17 @@
 import { createJsonNames } from '../usage/scan/json-names.ts'
-import { WANT, type Want } from '../usage/scan/json-reader.ts'
-import { createJsonScan, type JsonScan } from '../usage/scan/json-scan.ts'
+import { type JsonReader, WANT, type Want } from '../usage/scan/json-reader.ts'
+import { resetJson, writeJson } from '../usage/scan/json-scan.ts'
+import { createScanState, type ScanState } from '../usage/scan/scan-state.ts'
 import { createShapePool } from '../usage/scan/shape-pool.ts'
 import { createTextTally } from '../usage/scan/text-tally.ts'
-import { createEventReader, type EventHandlers, type EventReader } from './event-reader.ts'
+import {
+  createEventReader,
+  type EventHandlers,
+  type EventReader,
+  readEvents,
+} from './event-reader.ts'
 import { createRepeatedEvent, isRepeat, learnEvent, type RepeatedEvent } from './repeated-event.ts'
 import type { StreamForm } from './stream-form.ts'
-
-/** How far a stream of a known form has come. */
-export interface StreamProgress extends EventReader {
-  /** Whether the chunk is an event like one that was read: it tells nothing, and need not be read. */
-  isRepeat(chunk: Buffer): boolean
-  /** How many bytes of the last chunk belong to an event whose data has not come whole. */
-  openBytes(): number
-  /** Its last event has come: whatever follows belongs to it no longer. */
-  isEnded(): boolean
-  /** Everything that has begun is finished, and no event is cut. */
-  isFinished(): boolean
-  /** The upstream has told an error in the stream. */
-  isErrorTold(): boolean
-}
 
 const LF = 0x0a
 const CHOICE_DEPTH = 3
@@ -34,18 +26,22 @@ const UNCOUNTED = createTextTally()
 /** What stands where nothing is to be told. */
 const NOTHING_TOLD: ReadonlySet<string> = new Set(['null', '""', 'false'])
 
-interface ProgressState {
+/** How far a stream of a known form has come. One object, which reads its lines and their JSON: there are thousands. */
+export interface StreamProgress extends EventReader, JsonReader {
   readonly form: StreamForm
-  readonly json: JsonScan
   readonly repeated: RepeatedEvent
   readonly choices: Choices
+  /** Made with the first data. */
+  json: ScanState | undefined
   isOpen: boolean
   /** Where in the chunk the last event begins, if it begins there. */
   openFrom: number
+  /** How many bytes of the last chunk belong to an event whose data has not come whole. */
   openBytes: number
   hasField: boolean
-  isEnded: boolean
+  hasEndMark: boolean
   isError: boolean
+  /** The upstream has told an error in the stream. */
   isErrorTold: boolean
   isLast: boolean
   type: string
@@ -54,85 +50,85 @@ interface ProgressState {
   isFresh: boolean
 }
 
-export function createStreamProgress(form: StreamForm): StreamProgress {
-  const choices = createChoices()
-  const progress: ProgressState = {
-    form,
-    json: createJsonScan({
-      names: NAMES,
-      text: UNCOUNTED,
-      onName,
-      onValue: (name, json) => readValue(progress, name, json),
-      onElement: () => endChoice(choices),
-      onEnd: () => endJson(progress),
-    }),
-    repeated: createRepeatedEvent(SHAPES),
-    choices,
-    isOpen: false,
-    openFrom: 0,
-    openBytes: 0,
-    hasField: false,
-    isEnded: false,
-    isError: false,
-    isErrorTold: false,
-    isLast: false,
-    type: '',
-    eventEnds: 0,
-    isFresh: true,
-  }
-  const events = createEventReader(HANDLERS, progress)
-  return {
-    write: (chunk) => write(progress, events, chunk),
-    isRepeat: (chunk) => progress.isFresh && isRepeat(progress.repeated, chunk),
-    isBetweenEvents: events.isBetweenEvents,
-    end: events.end,
-    openBytes: () => progress.openBytes,
-    isFinished: () => isFinished(progress),
-    isEnded: () => progress.isEnded || (form.endMark === '' && isFinished(progress)),
-    isErrorTold: () => progress.isErrorTold,
-  }
-}
+export const createStreamProgress = (form: StreamForm): StreamProgress => ({
+  ...createEventReader(),
+  handlers: HANDLERS,
+  names: NAMES,
+  text: UNCOUNTED,
+  onName,
+  onValue: readValue,
+  onElement: endElement,
+  onEnd: endJson,
+  form,
+  repeated: createRepeatedEvent(SHAPES),
+  choices: createChoices(),
+  json: undefined,
+  isOpen: false,
+  openFrom: 0,
+  openBytes: 0,
+  hasField: false,
+  hasEndMark: false,
+  isError: false,
+  isErrorTold: false,
+  isLast: false,
+  type: '',
+  eventEnds: 0,
+  isFresh: true,
+})
 
-function write(progress: ProgressState, events: EventReader, chunk: Buffer): void {
+/** Whether the chunk is an event like one that was read: it tells nothing, and need not be read. */
+export const isKnown = ({ isFresh, repeated }: StreamProgress, chunk: Buffer): boolean =>
+  isFresh && isRepeat(repeated, chunk)
+
+/** Reads the next bytes. */
+export function readProgress(progress: StreamProgress, chunk: Buffer): void {
   const wasFresh = progress.isFresh
   progress.openFrom = 0
   progress.openBytes = 0
   const endsBefore = progress.eventEnds
-  events.write(chunk)
-  progress.isFresh = chunk.at(-1) === LF && events.isBetweenEvents() && isQuiet(progress)
+  readEvents(progress, chunk)
+  progress.isFresh = chunk.at(-1) === LF && !progress.isInEvent && isQuiet(progress)
   const isOne = progress.eventEnds === endsBefore + 1
   if (wasFresh && isOne && progress.isFresh) learnEvent(progress.repeated, chunk)
-  if (progress.isOpen && !events.isBetweenEvents()) {
+  if (progress.isOpen && progress.isInEvent) {
     progress.openBytes = chunk.length - progress.openFrom
   }
 }
 
 /** Choices that run or have finished already are told of again by an event that comes again, and nothing else is. */
-const isQuiet = ({ isOpen, isEnded, isErrorTold, isLast }: ProgressState): boolean =>
-  !isOpen && !isEnded && !isErrorTold && !isLast
+const isQuiet = ({ isOpen, hasEndMark, isErrorTold, isLast }: StreamProgress): boolean =>
+  !isOpen && !hasEndMark && !isErrorTold && !isLast
 
-const isFinished = ({ isOpen, isLast, choices, form }: ProgressState): boolean =>
+/** Whether everything that has begun is finished, and no event is cut. */
+export const isFinished = ({ isOpen, isLast, choices, form }: StreamProgress): boolean =>
   !isOpen && (form.isLastType === undefined ? areFinished(choices) : isLast)
 
-const HANDLERS: EventHandlers<ProgressState> = {
+/** Whether its last event has come: whatever follows belongs to it no longer. */
+export const isEnded = (progress: StreamProgress): boolean =>
+  progress.hasEndMark || (progress.form.endMark === '' && isFinished(progress))
+
+const HANDLERS: EventHandlers<StreamProgress> = {
   onField(progress, at) {
     if (progress.hasField) return
     progress.hasField = true
     progress.isOpen = true
     progress.openFrom = at
   },
-  onData: ({ json }, chunk, from, to) => json.write(chunk, from, to),
+  onData(progress, chunk, from, to) {
+    progress.json ??= createScanState(progress)
+    writeJson(progress.json, chunk, from, to)
+  },
   onLine(progress, text) {
     const { endMark } = progress.form
     if (endMark === '' || text !== endMark) return
-    progress.isEnded = true
+    progress.hasEndMark = true
     progress.isOpen = false
   },
   onEventEnd(progress) {
     progress.eventEnds++
     progress.hasField = false
     progress.isError = false
-    progress.json.reset()
+    if (progress.json !== undefined) resetJson(progress.json)
   },
 }
 
@@ -142,13 +138,15 @@ function onName(name: string, depth: number): Want {
   return depth === (isTopLevel ? 1 : CHOICE_DEPTH) ? WANT.VALUE : WANT.NOTHING
 }
 
-function readValue(progress: ProgressState, name: string, json: string): void {
+function readValue(name: string, json: string, progress: StreamProgress): void {
   if (name === 'type') progress.type = json.slice(1, -1)
   else if (name === 'error') progress.isError ||= !NOTHING_TOLD.has(json)
   else tellChoice(progress.choices, name, json)
 }
 
-function endJson(progress: ProgressState): void {
+const endElement = ({ choices }: StreamProgress): void => endChoice(choices)
+
+function endJson(progress: StreamProgress): void {
   endChoice(progress.choices)
   const { type, form } = progress
   progress.isOpen = false

@@ -66,28 +66,41 @@ interface Tap {
 
 const NO_TAP: Tap = { answer: undefined, sound: undefined, isImage: false, write() {} }
 
+interface AnswerMeter extends Meter, MeterOptions {
+  tap: Tap
+  hasFailed: boolean
+}
+
 export function createMeter({ endpoint, demand }: MeterOptions): Meter {
-  let tap: Tap = NO_TAP
-  let hasFailed = false
-  return {
-    begin(head) {
-      hasFailed = head.status < 200 || head.status > 299
-      if (!hasFailed && endpoint !== 'free') tap = createTap(endpoint, head)
-    },
-    write: (chunk) => tap.write(chunk),
-    outputTokens: () => (tap.answer === undefined ? 0 : countOutputTokens(tap.answer)),
-    read(isWhole) {
-      if (hasFailed) return UNBILLED
-      return settle({
-        endpoint,
-        demand: demand(),
-        facts: tap.answer && readFacts(tap.answer),
-        soundMs: tap.sound?.readMs(),
-        isImage: tap.isImage,
-        isWhole,
-      })
-    },
-  }
+  const meter: AnswerMeter = { endpoint, demand, tap: NO_TAP, hasFailed: false, ...METHODS }
+  return meter
+}
+
+/** The same for every answer: thousands of streams are open, and each would keep its own. */
+const METHODS = {
+  begin(this: AnswerMeter, head: AnsweredHead): void {
+    this.hasFailed = head.status < 200 || head.status > 299
+    if (!this.hasFailed && this.endpoint !== 'free') this.tap = createTap(this.endpoint, head)
+  },
+  write(this: AnswerMeter, chunk: Buffer): void {
+    this.tap.write(chunk)
+  },
+  outputTokens(this: AnswerMeter): number {
+    const { answer } = this.tap
+    return answer === undefined ? 0 : countOutputTokens(answer)
+  },
+  read(this: AnswerMeter, isWhole: boolean): Reading {
+    const { endpoint, demand, tap, hasFailed } = this
+    if (hasFailed) return UNBILLED
+    return settle({
+      endpoint,
+      demand: demand(),
+      facts: tap.answer && readFacts(tap.answer),
+      soundMs: tap.sound?.readMs(),
+      isImage: tap.isImage,
+      isWhole,
+    })
+  },
 }
 
 function createTap(endpoint: Endpoint, { isEventStream, contentType }: AnsweredHead): Tap {

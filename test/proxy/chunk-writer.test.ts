@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { createChunkWriter } from '../../src/proxy/chunk-writer.ts'
+import { createChunkWriter, writeChunk } from '../../src/proxy/chunk-writer.ts'
 import { portOf } from '../helpers/port.ts'
 import { connectRaw, type RawConnection } from '../helpers/raw.ts'
 
@@ -23,9 +23,14 @@ const get = (path = '/'): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`
 /** The bytes behind the head. */
 const bodyOf = (text: string): string => text.slice(text.indexOf('\r\n\r\n') + 4)
 
+function startWriting(response: ServerResponse): (chunk: Buffer) => boolean {
+  const writer = createChunkWriter(response)
+  return (chunk) => writeChunk(writer, chunk)
+}
+
 /** Writes each text in a turn of the loop of its own. */
 async function writeAll(response: ServerResponse, texts: readonly string[]): Promise<void> {
-  const write = createChunkWriter(response)
+  const write = startWriting(response)
   for (const text of texts) {
     write(Buffer.from(text))
     await nextTurn()
@@ -71,7 +76,7 @@ test('never writes before its own head, written and not yet sent', async () => {
 test('hands the socket one piece for a chunk once the head is out', async () => {
   const counted = Promise.withResolvers<number[]>()
   const raw = await serve(async (response) => {
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     const writes = countWrites(response)
     const seen: number[] = []
     for (let i = 0; i < 3; i++) {
@@ -92,7 +97,7 @@ test('hands the socket one piece for a chunk once the head is out', async () => 
 test('keeps chunks of one turn in their order and held together', async () => {
   const counted = Promise.withResolvers<number>()
   const raw = await serve(async (response) => {
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     write(Buffer.from('first'))
     await nextTurn()
     write(Buffer.from('second'))
@@ -115,7 +120,7 @@ test('ends the answer within the turn of its last chunk', async () => {
   const raw = await serve(async (response) => {
     const { socket } = response
     response.once('finish', () => finished.resolve(socket?.bytesWritten ?? -1))
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     write(Buffer.from('first'))
     await nextTurn()
     write(Buffer.from('last'))
@@ -174,7 +179,7 @@ test('never writes before the answer whose turn it is', async () => {
       await writeAll(response, ['x', 'y', 'z'])
       return second.resolve()
     }
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     write(Buffer.from('a'))
     await second.promise
     write(Buffer.from('b'))
@@ -190,7 +195,7 @@ test('asks for a pause when the client does not read, and drains when it does', 
   const event = Buffer.from(`data: ${'x'.repeat(1000)}\n\n`)
   const paused = Promise.withResolvers<number>()
   const raw = await serve(async (response) => {
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     let count = 1
     while (write(event)) {
       count++
@@ -214,7 +219,7 @@ test('asks for a pause when the client does not read, and drains when it does', 
 test('writes nothing more to a client that left', async () => {
   const gone = Promise.withResolvers<boolean>()
   const raw = await serve(async (response) => {
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     write(Buffer.from('a'))
     await once(response, 'close')
     gone.resolve(write(Buffer.from('b')))
@@ -228,7 +233,7 @@ test('writes nothing more to a client that left', async () => {
 test('what came alone in a read goes out at once, without waiting for more of it', async () => {
   const waiting: (number | undefined)[] = []
   const raw = await serve(async (response) => {
-    const write = createChunkWriter(response)
+    const write = startWriting(response)
     write(Buffer.from('head'))
     await nextTurn()
     // As a read of the upstream's socket has them: an event, and the end of its chunk.

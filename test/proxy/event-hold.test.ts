@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
-import { createEventHold } from '../../src/proxy/event-hold.ts'
+import { createEventHold, holdBack, isHolding } from '../../src/proxy/event-hold.ts'
 import { findStreamForm } from '../../src/proxy/stream-form.ts'
-import { createStreamProgress } from '../../src/proxy/stream-progress.ts'
+import { createStreamProgress, readProgress } from '../../src/proxy/stream-progress.ts'
 import { createRandom } from '../helpers/random.ts'
 
 const MAX_HELD_BYTES = 64 * 1024
@@ -15,10 +15,10 @@ function start(path = '/v1/chat/completions') {
   const hold = createEventHold()
   const write = (bytes: Buffer | string): string => {
     const chunk = Buffer.from(bytes)
-    progress.write(chunk)
-    return hold.write(chunk, progress.openBytes()).toString()
+    readProgress(progress, chunk)
+    return holdBack(hold, chunk, progress.openBytes).toString()
   }
-  return { write, isHolding: () => hold.isHolding(), progress }
+  return { write, isHolding: () => isHolding(hold), progress }
 }
 
 describe('an event that has not come whole', () => {
@@ -99,7 +99,7 @@ describe('an event that has not come whole', () => {
         const length = 1 + Math.floor(random() * longest)
         passed += write(bytes.subarray(at, at + length))
         at += length
-        expect(isHolding() && progress.openBytes() === 0).toBe(false)
+        expect(isHolding() && progress.openBytes === 0).toBe(false)
       }
       passed += write('\n\n')
       expect(passed).toBe(`${bytes.toString()}\n\n`)

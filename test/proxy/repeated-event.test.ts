@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest'
 
 import { findStreamForm } from '../../src/proxy/stream-form.ts'
-import { createStreamProgress, type StreamProgress } from '../../src/proxy/stream-progress.ts'
+import {
+  createStreamProgress,
+  isEnded,
+  isFinished,
+  isKnown,
+  readProgress,
+  type StreamProgress,
+} from '../../src/proxy/stream-progress.ts'
 import { createRandom } from '../helpers/random.ts'
 
 const event = (index: number, content: string, finish = 'null'): string =>
@@ -14,10 +21,10 @@ function start(path = '/v1/chat/completions'): StreamProgress {
 }
 
 const stateOf = (progress: StreamProgress) => ({
-  isBetween: progress.isBetweenEvents(),
-  isFinished: progress.isFinished(),
-  isEnded: progress.isEnded(),
-  isErrorTold: progress.isErrorTold(),
+  isBetween: !progress.isInEvent,
+  isFinished: isFinished(progress),
+  isEnded: isEnded(progress),
+  isErrorTold: progress.isErrorTold,
 })
 
 /** Events that are nearly repeats of each other, and each of which could be taken for one. */
@@ -71,10 +78,10 @@ describe('a stream whose events repeat', () => {
     const progress = start()
     const like = (id: string, text: string): Buffer =>
       Buffer.from(event(0, text).replace('"a"', `"${id}","created":${id.length}`))
-    progress.write(like('chatcmpl-1', 'one'))
-    expect(progress.isRepeat(like('chatcmpl-22', 'two'))).toBe(true)
-    expect(progress.isRepeat(Buffer.from(event(0, 'two')))).toBe(false)
-    expect(progress.isRepeat(like('x', 'two').subarray(1))).toBe(false)
+    readProgress(progress, like('chatcmpl-1', 'one'))
+    expect(isKnown(progress, like('chatcmpl-22', 'two'))).toBe(true)
+    expect(isKnown(progress, Buffer.from(event(0, 'two')))).toBe(false)
+    expect(isKnown(progress, like('x', 'two').subarray(1))).toBe(false)
   })
 
   it('is known as far as one of which every event is read', () => {
@@ -107,7 +114,7 @@ describe('a stream whose events repeat', () => {
 
 function writeBoth(whole: StreamProgress, byByte: StreamProgress, text: string): void {
   const bytes = Buffer.from(text)
-  if (!whole.isRepeat(bytes)) whole.write(bytes)
+  if (!isKnown(whole, bytes)) readProgress(whole, bytes)
   // Nothing that comes byte by byte is a repeat.
-  for (let at = 0; at < bytes.length; at++) byByte.write(bytes.subarray(at, at + 1))
+  for (let at = 0; at < bytes.length; at++) readProgress(byByte, bytes.subarray(at, at + 1))
 }

@@ -1,16 +1,9 @@
 import { MAX_NAME_BYTES } from './json-names.ts'
-import { type JsonReader, WANT } from './json-reader.ts'
+import { WANT } from './json-reader.ts'
 import { endValue, keepValue, startValue } from './kept-value.ts'
-import { createScanState, MAX_DEPTH, NO_BYTES, type ScanState } from './scan-state.ts'
+import { MAX_DEPTH, NO_BYTES, type ScanState } from './scan-state.ts'
 import { beginSkip, skipString } from './string-skip.ts'
 import { beginJsonText, readText } from './text-tally.ts'
-
-/** Reads JSON in any pieces, in bounded memory. It judges nothing: what is no JSON is read as something. */
-export interface JsonScan {
-  write(chunk: Buffer, from: number, to: number): void
-  /** Begins anew, whatever has not ended. */
-  reset(): void
-}
 
 /** Strings that are longer are skipped by a call out of JavaScript. */
 const SHORT_STRING_BYTES = 160
@@ -45,15 +38,7 @@ const IN_OTHER = 3
 /** Of a level, beside what is wanted of its elements. */
 const IS_LIST = 8
 
-export function createJsonScan(reader: JsonReader): JsonScan {
-  const scan = createScanState(reader)
-  return {
-    write: (chunk, from, to) => writeJson(scan, chunk, from, to),
-    reset: () => resetJson(scan),
-  }
-}
-
-/** Reads the next bytes. */
+/** Reads the next bytes of JSON, in any pieces, in bounded memory. It judges nothing: what is no JSON is read as something. */
 export function writeJson(scan: ScanState, chunk: Buffer, from: number, to: number): void {
   scan.keptFrom = from
   let at = from

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 
 import { createJsonNames } from '../../../src/usage/scan/json-names.ts'
 import { type JsonReader, WANT, type Want } from '../../../src/usage/scan/json-reader.ts'
-import { createJsonScan } from '../../../src/usage/scan/json-scan.ts'
+import { writeJson } from '../../../src/usage/scan/json-scan.ts'
+import { createScanState } from '../../../src/usage/scan/scan-state.ts'
 import { createTextCount } from '../../../src/usage/scan/text-count.ts'
 import { createRandom } from '../../helpers/random.ts'
 
@@ -42,12 +43,12 @@ function scan(json: string, pieceBytes: number): Told {
     onElement: () => told.elements++,
     onEnd: () => told.ends++,
   }
-  const jsonScan = createJsonScan(reader)
+  const scan = createScanState(reader)
   const bytes = Buffer.from(json)
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     // Reused memory, as a socket's read buffer is: what is kept must be a copy.
     const chunk = Buffer.from(bytes.subarray(at, at + pieceBytes))
-    jsonScan.write(chunk, 0, chunk.length)
+    writeJson(scan, chunk, 0, chunk.length)
     chunk.fill(0)
   }
   return { ...told, characters: text.characters(), tokens: text.tokens() }
