@@ -51,7 +51,7 @@ export interface Forwarding {
   running?: Exchange<Forwarding>
   tracked?: Tracked
   /** Until its answer is in the exchange's hands, or Fastify is to answer instead. */
-  taking?: PromiseWithResolvers<void>
+  taking?: PromiseWithResolvers<void> | undefined
 }
 
 interface Sending {
@@ -203,6 +203,7 @@ function sendAgain(forwarding: Forwarding, sending: Sending, status?: number): O
 function takeOver(forwarding: Forwarding): void {
   forwarding.reply.hijack()
   forwarding.taking?.resolve()
+  forwarding.taking = undefined
 }
 
 /** It is over; the first word on how counts. */

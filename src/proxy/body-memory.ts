@@ -17,29 +17,47 @@ export interface BodyMemory {
   open(): BodyAccount
 }
 
+interface Memory {
+  readonly limitBytes: number
+  taken: number
+}
+
+interface OpenAccount extends BodyAccount {
+  readonly memory: Memory
+  held: number
+}
+
 /** With a limit of 0 there is none. */
 export function createBodyMemory(limitBytes: number): BodyMemory {
-  let taken = 0
+  const memory: Memory = { limitBytes, taken: 0 }
   return {
     open() {
-      let held = 0
-      function take(bytes: number, most: number): boolean {
-        const counted = Math.max(0, bytes - FREE_BYTES)
-        if (limitBytes > 0 && counted > held && taken + counted - held > most) return false
-        taken += counted - held
-        held = counted
-        return true
-      }
-      return {
-        hold(bytes) {
-          if (!take(bytes, limitBytes)) throw overloaded()
-        },
-        mayHold: (bytes) => take(bytes, limitBytes / 2),
-        release() {
-          taken -= held
-          held = 0
-        },
-      }
+      const account: OpenAccount = { memory, held: 0, ...METHODS }
+      return account
     },
   }
+}
+
+/** The same for every body: that of a stream is kept for as long as it runs. */
+const METHODS = {
+  hold(this: OpenAccount, bytes: number): void {
+    if (!take(this, bytes, this.memory.limitBytes)) throw overloaded()
+  },
+  mayHold(this: OpenAccount, bytes: number): boolean {
+    return take(this, bytes, this.memory.limitBytes / 2)
+  },
+  release(this: OpenAccount): void {
+    this.memory.taken -= this.held
+    this.held = 0
+  },
+}
+
+function take(account: OpenAccount, bytes: number, most: number): boolean {
+  const { memory, held } = account
+  const counted = Math.max(0, bytes - FREE_BYTES)
+  const added = counted - held
+  if (memory.limitBytes > 0 && added > 0 && memory.taken + added > most) return false
+  memory.taken += added
+  account.held = counted
+  return true
 }

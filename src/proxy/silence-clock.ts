@@ -59,7 +59,8 @@ function setTimer<Owner>(clock: SilenceClock<Owner>, now: number): void {
   const { beatMs, idleMs } = clock.options
   const untilIdle = clock.lastByteAt + idleMs - now
   const untilBeat = beatMs === 0 ? untilIdle : clock.lastSignAt + beatMs - now
-  clock.timer = setTimeout(tick<Owner>, Math.max(Math.min(untilIdle, untilBeat), 1), clock)
+  const delayMs = Math.max(Math.ceil(Math.min(untilIdle, untilBeat)), 1)
+  clock.timer = setTimeout(tick<Owner>, delayMs, clock)
 }
 
 function tick<Owner>(clock: SilenceClock<Owner>): void {
