@@ -1,13 +1,14 @@
-import { type DestinationStream, type Logger, pino, type LoggerOptions } from 'pino'
+import { type Logger, pino, type LoggerOptions } from 'pino'
 
+import type { LogOutput } from './log-output.ts'
 import type { EgressScanner } from './proxy/egress-scan.ts'
 
 interface LoggerSettings {
   readonly level: string
   /** Knows what must never stand in a line, whoever wrote it. */
   readonly scanner: EgressScanner
-  /** Where lines go; standard output when absent. */
-  readonly destination?: DestinationStream | undefined
+  /** Where lines go. */
+  readonly destination: LogOutput
   /** The number of the thread, where there are several. */
   readonly worker?: number | undefined
 }
@@ -27,7 +28,11 @@ export function createLogger({ level, scanner, destination, worker }: LoggerSett
       streamWrite: (line) => scanner.scanText(line),
     },
   }
-  return destination === undefined ? pino(options) : pino(options, destination)
+  const logger = pino(options, destination)
+  destination.onLost = (count) => {
+    logger.warn({ count }, 'lines of the log were lost: they could not be written')
+  }
+  return logger
 }
 
 interface SerializedError {

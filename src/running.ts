@@ -1,8 +1,7 @@
-import type { DestinationStream } from 'pino'
-
 import type { Config } from './config/config.ts'
 import type { Inputs } from './config/read-inputs.ts'
 import type { SecretFiles } from './config/secret-sources.ts'
+import type { LogOutput } from './log-output.ts'
 
 type UncaughtExceptionListener = (error: Error, origin: string) => void
 
@@ -14,8 +13,8 @@ export interface RunOptions {
   readonly inputs: Inputs
   readonly files: SecretFiles
   readonly readInputs: () => Inputs
-  /** Where lines of the log go; standard output when absent. */
-  readonly destination?: DestinationStream | undefined
+  /** Where lines of the log go. */
+  readonly destination: LogOutput
   /** Shows the operator what no log may keep. */
   readonly tell: (text: string) => void
   readonly onUncaughtException: (listener: UncaughtExceptionListener) => void

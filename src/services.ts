@@ -1,10 +1,11 @@
-import type { DestinationStream, Logger } from 'pino'
+import type { Logger } from 'pino'
 
 import { hasBudgets } from './config/budgets.ts'
 import type { Config } from './config/config.ts'
 import { registerCredentialMetrics } from './credential-metrics.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
+import type { LogOutput } from './log-output.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createLivePolicy, type LivePolicy } from './policy/policy.ts'
@@ -46,8 +47,8 @@ export interface Services {
 
 /** What services are made with that is not theirs alone. */
 interface Surroundings {
-  /** Where lines of the log go; standard output when absent. */
-  readonly destination?: DestinationStream | undefined
+  /** Where lines of the log go. */
+  readonly destination: LogOutput
   /** What the other threads of this process share with it, where there are any. */
   readonly shared?: SharedServices | undefined
 }
@@ -61,7 +62,7 @@ export interface SharedServices {
 }
 
 /** Makes the services that the settings ask for. */
-export function createServices(config: Config, surroundings: Surroundings = {}): Services {
+export function createServices(config: Config, surroundings: Surroundings): Services {
   const { destination, shared } = surroundings
   const scanner = createEgressScanner([])
   const ring = createCredentialRing({ onNew: scanner.learn, onForgotten: scanner.forget })

@@ -6,7 +6,7 @@ import { parseConfig } from './config/load.ts'
 import { readServerInputs } from './config/read-inputs.ts'
 import { createSecretFiles } from './config/secret-sources.ts'
 import { describeGeneratedToken } from './generated-token.ts'
-import { createPrettyStream } from './pretty-stream.ts'
+import { openLogDestination } from './log-destination.ts'
 import { createSecret } from './secret.ts'
 import { prepareServing } from './serve.ts'
 import { createServices } from './services.ts'
@@ -47,7 +47,10 @@ const main: Calls<MainCalls> = createCalls<ThreadCalls, MainCalls>(setup.calls, 
 })
 const counters = openSharedCounters(setup.memory, { thread, threads, perKind: COUNTERS_PER_KIND })
 const services = createServices(config, {
-  destination: process.stdout.isTTY ? await createPrettyStream() : undefined,
+  destination: await openLogDestination({
+    isTerminal: process.stdout.isTTY,
+    onExit: (listener) => process.on('exit', listener),
+  }),
   shared: {
     worker: thread,
     counters: createSharedLimitStore(counters, sharedNow),

@@ -7,7 +7,7 @@ import { onStopRequests } from './stop-signals.ts'
 import { parseConfig, type ValidConfig } from '../config/load.ts'
 import { readServerInputs } from '../config/read-inputs.ts'
 import { createSecretFiles } from '../config/secret-sources.ts'
-import { createPrettyStream } from '../pretty-stream.ts'
+import { openLogDestination } from '../log-destination.ts'
 import type { Running } from '../running.ts'
 import { serveAlone } from '../serve-alone.ts'
 import { serveWithThreads } from '../serve-with-threads.ts'
@@ -63,7 +63,10 @@ async function run(): Promise<void> {
       inputs,
       files,
       readInputs,
-      destination: process.stdout.isTTY ? await createPrettyStream() : undefined,
+      destination: await openLogDestination({
+        isTerminal: process.stdout.isTTY,
+        onExit: (listener) => process.on('exit', listener),
+      }),
       tell: (text) => process.stderr.write(text),
       onUncaughtException: (listener) => process.on('uncaughtException', listener),
       onStorm: () => stop('too many unexpected errors', 1),
