@@ -1,3 +1,7 @@
+import { isMainThread } from 'node:worker_threads'
+
+import { pino } from 'pino'
+
 import { createLogOutput, type LogOutput } from './log-output.ts'
 
 interface StandardOutput {
@@ -8,13 +12,16 @@ interface StandardOutput {
 
 const STANDARD_OUTPUT = 1
 
+/** More than this is lost while nobody reads. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024
+
 /** Where the lines of this thread's log go: to standard output, made readable in a terminal. */
 export async function openLogDestination({
   isTerminal,
   onExit,
 }: StandardOutput): Promise<LogOutput> {
   const pretty = isTerminal ? await createPrettyStream() : undefined
-  return pretty ?? createLogOutput({ fd: STANDARD_OUTPUT, onExit })
+  return pretty ?? createLogOutput({ fd: STANDARD_OUTPUT, onExit }) ?? createThreadedOutput(onExit)
 }
 
 /** pino-pretty is a development dependency: the image, which has no terminal, goes without. */
@@ -24,5 +31,31 @@ async function createPrettyStream(): Promise<LogOutput | undefined> {
     return pretty({ colorize: true })
   } catch {
     return undefined
+  }
+}
+
+/** By pino's own means: each write in a thread of Node's. */
+function createThreadedOutput(onExit: StandardOutput['onExit']): LogOutput {
+  const stream: LogOutput & ReturnType<typeof pino.destination> = pino.destination({
+    fd: STANDARD_OUTPUT,
+    sync: false,
+    maxLength: MAX_WAITING_BYTES,
+  })
+  let lost = 0
+  stream.on('drop', () => lost++)
+  stream.on('drain', () => {
+    if (lost > 0) stream.onLost?.(lost)
+    lost = 0
+  })
+  // Of the main thread pino writes the rest.
+  if (!isMainThread) onExit(() => flush(stream))
+  return stream
+}
+
+function flush(stream: ReturnType<typeof pino.destination>): void {
+  try {
+    stream.flushSync()
+  } catch {
+    // Nobody reads it, and nobody could be told.
   }
 }

@@ -1,6 +1,14 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
-import { type DestinationStream, pino } from 'pino'
+import type { DestinationStream } from 'pino'
+
+/** Where finished lines go. */
+export interface LogOutput extends DestinationStream {
+  /** Writes what waits, as far as that waits for nobody; pino asks for it behind a fatal line. */
+  flushSync?: () => void
+  /** Set by the logger: so many lines have been lost. Called when others can be written again. */
+  onLost?: (count: number) => void
+}
 
 interface LogOutputOptions {
   /** An open file descriptor. */
@@ -9,17 +17,10 @@ interface LogOutputOptions {
   readonly onExit: (listener: () => void) => void
 }
 
-/** Where finished lines go. */
-export interface LogOutput extends DestinationStream {
-  /** So many lines have been lost; called when others can be written again. */
-  onLost?: (count: number) => void
-}
-
 interface Output {
   readonly writer: LogOutput
-  /** Writing to it waits for nobody. */
   readonly fd: number
-  /** The most that is written at once, where other threads write to the same pipe; 0 is all. */
+  /** How many bytes of whole lines are written at once; 0 is all. */
   readonly pieceBytes: number
   /** Lines of this turn, or of as long as nobody reads. */
   text: string
@@ -32,32 +33,35 @@ interface Output {
   isCut: boolean
   /** Something is to be written, in this turn or in a while. */
   isWaiting: boolean
-  /** Nobody will ever read it. */
-  isClosed: boolean
 }
 
 /** More than this is lost while nobody reads. */
 const MAX_WAITING_CHARS = 4 * 1024 * 1024
 
-/** What a pipe takes whole or not at all, so that nothing stands in the middle of it (`PIPE_BUF`, pipe(7)). */
+/** What a pipe takes whole or not at all (`PIPE_BUF`, pipe(7)): nothing of another thread's stands in the middle of it. */
 const PIPE_PIECE_BYTES = 4096
 
 const RETRY_MS = 20
-/** How often it is tried when the process ends. */
-const LAST_RETRIES = 50
+
+/** When the process ends: how often nothing may be taken, a millisecond apart, and how many times it is tried at all. */
+const LAST_PAUSES = 1000
+const LAST_TRIES = 5000
 
 const LF = 0x0a
 const NO_BYTES = Buffer.alloc(0)
 
 /**
- * Where finished lines go: those of one turn of the event loop in one write, from this thread. Handing each to another
- * thread, as pino does by itself, costs several times as much as writing it. Where that could wait for a reader,
- * lines do, a few megabytes of them, and nobody else. A socket cannot be written to in this way, and has pino's.
+ * Lines of one turn of the event loop go out in one write, from this thread. Handing them to another thread, as pino does
+ * by itself, costs several times as much as writing them. Where that could wait for a reader, lines do, a few megabytes
+ * of them, and nobody else. Undefined where an output cannot be written to without waiting, as a socket.
  */
-export function createLogOutput({ fd, onExit }: LogOutputOptions): LogOutput {
+export function createLogOutput({ fd, onExit }: LogOutputOptions): LogOutput | undefined {
   const opened = openUnblocked(fd)
-  if (opened === undefined) return createThreadedOutput(fd)
-  const writer: LogOutput = { write: (line) => add(output, line) }
+  if (opened === undefined) return undefined
+  const writer: LogOutput = {
+    write: (line) => add(output, line),
+    flushSync: () => void writeAll(output),
+  }
   const output: Output = {
     writer,
     ...opened,
@@ -67,13 +71,12 @@ export function createLogOutput({ fd, onExit }: LogOutputOptions): LogOutput {
     isFailing: false,
     isCut: false,
     isWaiting: false,
-    isClosed: false,
   }
   onExit(() => writeLast(output))
   return writer
 }
 
-/** The same output, to be written to without waiting; undefined where there is no such thing. */
+/** The same output, to be written to without waiting. */
 function openUnblocked(fd: number): Pick<Output, 'fd' | 'pieceBytes'> | undefined {
   try {
     // On the other side of a file is nobody who could be slow.
@@ -86,46 +89,31 @@ function openUnblocked(fd: number): Pick<Output, 'fd' | 'pieceBytes'> | undefine
   }
 }
 
-function createThreadedOutput(fd: number): LogOutput {
-  const stream: LogOutput & SonicBoom = pino.destination({
-    fd,
-    sync: false,
-    maxLength: MAX_WAITING_CHARS,
-  })
-  let lost = 0
-  stream.on('drop', () => lost++)
-  stream.on('drain', () => {
-    if (lost > 0) stream.onLost?.(lost)
-    lost = 0
-  })
-  return stream
-}
-
-type SonicBoom = ReturnType<typeof pino.destination>
-
 function add(output: Output, line: string): void {
-  if (output.isClosed) return
   if (output.text.length + output.rest.length > MAX_WAITING_CHARS) {
     output.lost++
     return
   }
+  // Where they are missing.
+  tellLost(output)
   output.text += line
   if (output.isWaiting) return
   output.isWaiting = true
   setImmediate(write, output)
 }
 
+function tellLost(output: Output): void {
+  const { lost, isFailing, writer } = output
+  if (lost === 0 || isFailing) return
+  output.lost = 0
+  writer.onLost?.(lost)
+}
+
 function write(output: Output): void {
   output.isWaiting = false
-  if (!writeAll(output)) {
-    output.isWaiting = true
-    setTimeout(write, RETRY_MS, output).unref()
-    return
-  }
-  if (output.isFailing || output.lost === 0) return
-  const { lost } = output
-  output.lost = 0
-  output.writer.onLost?.(lost)
+  if (writeAll(output)) return tellLost(output)
+  output.isWaiting = true
+  setTimeout(write, RETRY_MS, output).unref()
 }
 
 /** Writes what is there to be written; false when it waits for somebody to read. */
@@ -135,7 +123,6 @@ function writeAll(output: Output): boolean {
     const code = writeRest(output)
     if (code === 'EAGAIN') return false
     output.isFailing = code !== undefined
-    output.isClosed = code === 'EPIPE'
     if (output.isFailing) drop(output)
     else takeText(output)
   }
@@ -173,7 +160,7 @@ function pieceEnd(bytes: Buffer): number {
   return end === -1 ? bytes.length : end + 1
 }
 
-/** A full disk may have room again. What waits for that would be lost in the end, and be a burden until then. */
+/** A disk may have room again, and a pipe a reader. What waited for that would be a burden until then. */
 function drop(output: Output): void {
   output.lost += countLines(output.rest) + countLines(Buffer.from(output.text))
   output.text = ''
@@ -187,10 +174,14 @@ function countLines(bytes: Buffer): number {
   return count
 }
 
-/** When the process ends: whoever reads slowly has a second. */
+/** When the process ends: a reader has a second, and another as often as something was read. */
 function writeLast(output: Output): void {
   const never = new Int32Array(new SharedArrayBuffer(4))
-  for (let i = 0; i < LAST_RETRIES && !writeAll(output); i++) {
-    Atomics.wait(never, 0, 0, RETRY_MS)
+  let pauses = 0
+  for (let i = 0; i < LAST_TRIES && pauses < LAST_PAUSES; i++) {
+    const left = output.rest.length
+    if (writeAll(output)) return
+    pauses = output.rest.length === left ? pauses + 1 : 0
+    Atomics.wait(never, 0, 0, 1)
   }
 }

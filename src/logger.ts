@@ -30,7 +30,7 @@ export function createLogger({ level, scanner, destination, worker }: LoggerSett
   }
   const logger = pino(options, destination)
   destination.onLost = (count) => {
-    logger.warn({ count }, 'lines of the log were lost: they could not be written')
+    logger.error({ count }, 'lines of the log were lost: they could not be written')
   }
   return logger
 }

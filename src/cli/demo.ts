@@ -9,7 +9,7 @@ import { parseConfig } from '../config/load.ts'
 import type { Environment } from '../config/secret-sources.ts'
 import { startDemoUpstream } from '../demo/upstream.ts'
 import { describeListenProblem } from '../listen-problem.ts'
-import { createLogOutput } from '../log-output.ts'
+import { openLogDestination } from '../log-destination.ts'
 import { createServices } from '../services.ts'
 import { readArguments } from './arguments.ts'
 import { EXIT_CONFIG } from './exit-codes.ts'
@@ -37,8 +37,8 @@ const token = createClientToken()
 const dataDir = mkdtempSync(join(tmpdir(), 'keystow-demo-'))
 process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
 const config = readConfig(process.env)
-const destination = createLogOutput({
-  fd: process.stdout.fd,
+const destination = await openLogDestination({
+  isTerminal: false,
   onExit: (listener) => process.on('exit', listener),
 })
 const services = createServices(config, { destination })

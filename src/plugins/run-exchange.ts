@@ -56,8 +56,8 @@ export interface Forwarding {
 
 interface Sending {
   readonly turns: CredentialTurns
-  /** Without the credential: name, value, name, value. None once no attempt can follow. */
-  headers: string[]
+  /** Without the credential: name, value, name, value. Gone with the answer, behind which no attempt can follow. */
+  headers: readonly string[] | undefined
 }
 
 /** Resolves once the answer is in the exchange's hands, and rejects with what Fastify is to answer instead. */
@@ -77,7 +77,7 @@ function start(forwarding: Forwarding): void {
   const { clocks, config } = request.record.policy
   const sending = prepareSending(request, call)
   forwarding.sending = sending
-  const outbound = buildOutbound(forwarding, sending)
+  const outbound = buildOutbound(forwarding, sending.turns, sending.headers)
   const { origin, path, method } = outbound
   const options: ExchangeOptions<Forwarding> = {
     owner: forwarding,
@@ -101,7 +101,7 @@ function start(forwarding: Forwarding): void {
 }
 
 /** Chooses a credential. */
-function prepareSending({ raw }: FastifyRequest, call: Call): Sending {
+function prepareSending({ raw }: FastifyRequest, call: Call) {
   const { family, fields, length, isWhole } = call
   const headers = buildOutboundHeaders(raw.rawHeaders, family)
   if (length !== undefined) headers.push('content-length', String(length))
@@ -112,7 +112,8 @@ function prepareSending({ raw }: FastifyRequest, call: Call): Sending {
 /** The request as it goes out with the current credential; built anew for every attempt. */
 function buildOutbound(
   { request: { record, method }, call }: Forwarding,
-  { turns, headers }: Sending,
+  turns: CredentialTurns,
+  headers: readonly string[],
 ): OutboundRequest {
   const { family, target, content } = call
   const { credential } = turns.current
@@ -145,7 +146,7 @@ const LISTENER: ExchangeListener<Forwarding> = {
   },
   onBegin({ call, sending }, head) {
     call.meter.begin(head)
-    if (sending !== undefined) sending.headers = []
+    if (sending !== undefined) sending.headers = undefined
     const isHidden = call.isUsageAdded && head.isEventStream && head.status === 200
     return isHidden ? createFrameFilter() : undefined
   },
@@ -191,13 +192,19 @@ const LISTENER: ExchangeListener<Forwarding> = {
 const KEY_REFUSALS: ReadonlySet<number> = new Set([401, 428])
 
 /** The request's own line names only the credential that was used last. */
-function sendAgain(forwarding: Forwarding, sending: Sending, status?: number): OutboundRequest {
+function sendAgain(
+  forwarding: Forwarding,
+  sending: Sending,
+  status?: number,
+): OutboundRequest | undefined {
+  const { turns, headers } = sending
+  if (headers === undefined) return undefined
   const { request, books } = forwarding
   const { id: requestId, credential } = request.record
   // Nothing was done for what went out.
   books.isSent = false
   request.log.warn({ requestId, credential, status }, 'refused: sent again with another key')
-  return buildOutbound(forwarding, sending)
+  return buildOutbound(forwarding, turns, headers)
 }
 
 function takeOver(forwarding: Forwarding): void {

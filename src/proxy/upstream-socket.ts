@@ -100,7 +100,10 @@ function isTaken(socket: UpstreamSocket, chunk: Buffer): boolean {
   return !isLeft
 }
 
-/** Node asks for nothing to see whether this was the end; undici asks for what there is, to go on. */
+/**
+ * What is queued, and the end behind it unless undici has paused. Node asks for nothing, to see whether this was the
+ * end; undici asks for what there is, to go on.
+ */
 function readQueue(socket: UpstreamSocket, size: number | undefined): unknown {
   const reading = socket[READING]
   const queued = socket.readableLength
