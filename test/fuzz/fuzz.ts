@@ -1,4 +1,5 @@
 import { type Fail, type Stage, startStage } from './stage.ts'
+import { waitForLedger } from './watched-process.ts'
 
 export interface FuzzOptions {
   readonly seed: number
@@ -52,6 +53,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
   const { keystow, upstream } = stage
   const done = { requests: 0, answers: 0 }
   const rssMb: number[] = []
+  await waitForLedger(keystow)
   const fdsBefore = keystow.fds()
 
   const result = (): FuzzResult => ({
@@ -129,5 +131,8 @@ async function checkLeftovers(
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   const fds = keystow.fds()
-  if (fds > fdsBefore + SPARE_FDS) fail('', `${fds - fdsBefore} file descriptors are left open`)
+  if (fds > fdsBefore + SPARE_FDS) {
+    const files = keystow.openFiles().join(' ')
+    fail('', `${fds - fdsBefore} file descriptors are left open, all of them: ${files}`)
+  }
 }

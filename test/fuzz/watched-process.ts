@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -17,6 +17,8 @@ export interface WatchedProcess {
   rssMb(): number
   /** File descriptors that are open; of a process that has ended, none. */
   fds(): number
+  /** What they are, one word each. */
+  openFiles(): string[]
   stop(): Promise<void>
 }
 
@@ -68,12 +70,25 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
         )?.[1] ?? 0,
       ) / 1024,
     fds: () => readProc(() => readdirSync(`/proc/${pid}/fd`))?.length ?? 0,
+    openFiles() {
+      const folder = `/proc/${pid}/fd`
+      const names = readProc(() => readdirSync(folder)) ?? []
+      return names.map((name) => readProc(() => readlinkSync(`${folder}/${name}`)) ?? 'gone')
+    },
     async stop() {
       isStopping = true
       kill()
       await exited
       process.off('exit', kill)
     },
+  }
+}
+
+/** Resolves when the ledger is open, which the process opens behind everything else; what is open then stays open. */
+export async function waitForLedger(keystow: WatchedProcess): Promise<void> {
+  const isOpen = (): boolean => keystow.openFiles().some((file) => file.endsWith('/ledger.db-wal'))
+  for (let tries = 0; tries < 100 && !isOpen(); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
 import { startDemoUpstream } from '../../src/demo/upstream.ts'
-import { startWatched, type WatchedProcess } from '../fuzz/watched-process.ts'
+import { startWatched, type WatchedProcess, waitForLedger } from '../fuzz/watched-process.ts'
 import { createDice } from '../helpers/dice.ts'
 import { findCredential } from '../helpers/find-credential.ts'
 import { createFolder } from '../helpers/folder.ts'
@@ -81,6 +81,7 @@ export async function runSoak({ minutes, seed, onProgress }: SoakOptions): Promi
 
   const statuses: Record<string, number> = {}
   const rss: number[] = []
+  if (redis === undefined) await waitForLedger(keystow)
   const [startedAt, fdsBefore] = [performance.now(), keystow.fds()]
   const endsAt = startedAt + minutes * 60_000
   const isOver = (): boolean => performance.now() >= endsAt || problems.length >= MAX_PROBLEMS
