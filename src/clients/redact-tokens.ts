@@ -12,6 +12,9 @@ const KNOWN_SHAPE =
 /** `eyJ` and ten more. */
 const SHORTEST_SHAPE = 13
 
+/** Longer than any path that means something, and short enough for a line to fit into what a pipe takes at once. */
+const MAX_PATH_LENGTH = 1024
+
 interface Redaction {
   /** What the request presented as tokens, valid or not. */
   readonly presented: readonly string[]
@@ -20,7 +23,7 @@ interface Redaction {
 }
 
 export interface TokenRedactor {
-  /** A path, each of its segments alone. */
+  /** A path, each of its segments alone; its beginning, where it is very long. */
   path(path: string): string
   /** The first names in a query string. */
   queryNames(search: string, count: number): string[]
@@ -55,7 +58,7 @@ export function createTokenRedactor({ presented, isToken }: Redaction): TokenRed
 
   return {
     text,
-    path: (path) => path.split('/').map(segment).join('/'),
+    path: (path) => path.split('/').map(segment).join('/').slice(0, MAX_PATH_LENGTH),
     queryNames: (search, count) =>
       search
         .slice(1)

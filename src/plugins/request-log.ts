@@ -10,9 +10,6 @@ import { isBudgetSpent } from '../usage/budget-error.ts'
 /** Longer names are no model's. */
 const MAX_MODEL_LENGTH = 100
 
-/** Longer than any path that means something, and short enough for a line to fit into what a pipe takes at once. */
-const MAX_PATH_LENGTH = 1024
-
 const MAX_QUERY_KEYS = 16
 const MAX_QUERY_KEY_LENGTH = 64
 
@@ -83,8 +80,7 @@ function toLogFields(request: FastifyRequest, status: number): Record<string, un
     method,
     route: routeOf(request),
     // An unknown path is the client's text, and people paste keys anywhere.
-    path:
-      target?.family === undefined ? undefined : tokens.path(target.path).slice(0, MAX_PATH_LENGTH),
+    path: target?.family === undefined ? undefined : tokens.path(target.path),
     queryKeys:
       target === undefined || target.search === '' ? undefined : queryKeys(target.search, tokens),
     status,

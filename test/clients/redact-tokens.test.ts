@@ -31,6 +31,13 @@ describe('a long line', () => {
     expect(redactor.queryNames(`?${line}`, 1)).toHaveLength(1)
   })
 
+  it('that is a path is shown as far as its first kilobyte, and a token is never cut', () => {
+    const path = redactor.path(`/v1/${'a'.repeat(1009)}/ks-test-presented/${'b'.repeat(LENGTH)}`)
+    expect(path).toHaveLength(1024)
+    // Of the word that stands in its place.
+    expect(path.endsWith('a/[redacted]')).toBe(true)
+  })
+
   it('of many names is read as far as it is shown', () => {
     expect(redactor.queryNames(`?${'name&'.repeat(LENGTH)}`, 3)).toEqual(['name', 'name', 'name'])
   })
