@@ -2,7 +2,7 @@ import { isMainThread } from 'node:worker_threads'
 
 import { pino } from 'pino'
 
-import { createLogOutput, type LogOutput } from './log-output.ts'
+import { createLogOutput, type LogOutput, MAX_WAITING } from './log-output.ts'
 
 interface StandardOutput {
   readonly isTerminal: boolean
@@ -11,9 +11,6 @@ interface StandardOutput {
 }
 
 const STANDARD_OUTPUT = 1
-
-/** More than this is lost while nobody reads. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
 /** Where the lines of this thread's log go: to standard output, made readable in a terminal. */
 export async function openLogDestination({
@@ -39,7 +36,7 @@ function createThreadedOutput(onExit: StandardOutput['onExit']): LogOutput {
   const stream: LogOutput & ReturnType<typeof pino.destination> = pino.destination({
     fd: STANDARD_OUTPUT,
     sync: false,
-    maxLength: MAX_WAITING_BYTES,
+    maxLength: MAX_WAITING,
   })
   let lost = 0
   stream.on('drop', () => lost++)

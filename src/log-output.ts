@@ -35,8 +35,8 @@ interface Output {
   isWaiting: boolean
 }
 
-/** More than this is lost while nobody reads. */
-const MAX_WAITING_CHARS = 4 * 1024 * 1024
+/** More than this is lost while nobody reads: characters, or bytes where those are what is counted. */
+export const MAX_WAITING = 4 * 1024 * 1024
 
 /** What a pipe takes whole or not at all (`PIPE_BUF`, pipe(7)): nothing of another thread's stands in the middle of it. */
 const PIPE_PIECE_BYTES = 4096
@@ -90,7 +90,7 @@ function openUnblocked(fd: number): Pick<Output, 'fd' | 'pieceBytes'> | undefine
 }
 
 function add(output: Output, line: string): void {
-  if (output.text.length + output.rest.length > MAX_WAITING_CHARS) {
+  if (output.text.length + output.rest.length > MAX_WAITING) {
     output.lost++
     return
   }

@@ -59,6 +59,11 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
     }
   })
   const { pid = 0 } = child
+  function openFiles(): string[] {
+    const folder = `/proc/${pid}/fd`
+    const names = readProc(() => readdirSync(folder)) ?? []
+    return names.map((name) => readProc(() => readlinkSync(`${folder}/${name}`)) ?? 'gone')
+  }
   return {
     child,
     ended,
@@ -69,12 +74,8 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
           readProc(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? '',
         )?.[1] ?? 0,
       ) / 1024,
-    fds: () => readProc(() => readdirSync(`/proc/${pid}/fd`))?.length ?? 0,
-    openFiles() {
-      const folder = `/proc/${pid}/fd`
-      const names = readProc(() => readdirSync(folder)) ?? []
-      return names.map((name) => readProc(() => readlinkSync(`${folder}/${name}`)) ?? 'gone')
-    },
+    fds: () => openFiles().length,
+    openFiles,
     async stop() {
       isStopping = true
       kill()
