@@ -26,8 +26,8 @@ interface EventStreamWriter extends AnswerWriter {
   readonly response: ServerResponse
   readonly form: StreamForm | undefined
   readonly progress: StreamProgress | undefined
-  /** Of a form that is not known. */
-  readonly events: EventReader | undefined
+  /** The same, or what reads a form that is not known. */
+  readonly events: EventReader
   readonly hold: EventHold
   readonly chunks: ChunkWriter
   /** Up to three bytes of a character whose rest has not come. */
@@ -47,11 +47,12 @@ export function createEventStreamWriter(
   response: ServerResponse,
   form: StreamForm | undefined,
 ): AnswerWriter {
+  const progress = form && createStreamProgress(form)
   const writer: EventStreamWriter = {
     response,
     form,
-    progress: form && createStreamProgress(form),
-    events: form === undefined ? createEventReader() : undefined,
+    progress,
+    events: progress ?? createEventReader(),
     hold: createEventHold(),
     chunks: createChunkWriter(response),
     cut: undefined,
@@ -110,8 +111,10 @@ function forward(writer: EventStreamWriter, bytes: Buffer): boolean {
 
 /** Returns what may pass. */
 function read({ progress, events, hold }: EventStreamWriter, bytes: Buffer): Buffer {
-  if (events !== undefined) readEvents(events, bytes)
-  if (progress === undefined) return bytes
+  if (progress === undefined) {
+    readEvents(events, bytes)
+    return bytes
+  }
   readProgress(progress, bytes)
   return holdBack(hold, bytes, progress.openBytes)
 }
@@ -136,10 +139,9 @@ const hasEnded = ({ progress }: EventStreamWriter): boolean =>
   progress !== undefined && isEnded(progress)
 
 /** Ends what is still open; returns what that takes. */
-function close({ progress, events, hold }: EventStreamWriter): string {
-  const reader = progress ?? events
+function close({ events, hold }: EventStreamWriter): string {
   // An event that is held is one that is cut, and nothing of it has passed.
-  return reader === undefined || isHolding(hold) ? '' : endEvents(reader)
+  return isHolding(hold) ? '' : endEvents(events)
 }
 
 function end(writer: EventStreamWriter): KeystowError | undefined {
@@ -171,8 +173,8 @@ function conclude(writer: EventStreamWriter, form: StreamForm, error?: KeystowEr
 
 /** Whether a sign of life can stand here. */
 function isRoom(writer: EventStreamWriter): boolean {
-  const { response, progress, events, hold } = writer
-  const isBetween = isHolding(hold) || (progress ?? events)?.isInEvent === false
+  const { response, events, hold } = writer
+  const isBetween = isHolding(hold) || !events.isInEvent
   return isBetween && !hasEnded(writer) && !response.writableNeedDrain
 }
 
