@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+
 import { expect, it, onTestFinished } from 'vitest'
 
 import type { Position } from '../../src/stores/sqlite-ledger/segments.ts'
@@ -10,6 +12,45 @@ const SETUP = {
   retentionDays: 1,
   maxEntries: undefined,
 }
+
+const NOBODY = { onEntered() {}, onState() {}, onNotice() {}, onChanged() {} }
+
+const countThreads = (): number => readdirSync('/proc/self/task').length
+
+it('is started by what is sent first, not before', async () => {
+  const before = countThreads()
+  const link = createWorkerLink({ ...NOBODY, setup: SETUP })
+  onTestFinished(() => link.stop())
+  expect(countThreads()).toBe(before)
+  link.send({ type: 'text', text: '', position: { segment: 0, offset: 0 } })
+  expect(countThreads()).toBe(before + 1)
+})
+
+it('is started by what is asked first', async () => {
+  const link = createWorkerLink({ ...NOBODY, setup: SETUP })
+  onTestFinished(() => link.stop())
+  expect(await link.call({ name: 'counters', args: [['a']] })).toEqual([0])
+})
+
+it('is started some time later where nobody needs it: a former process may have left something', async () => {
+  const entered: Position[] = []
+  const link = createWorkerLink({
+    ...NOBODY,
+    setup: SETUP,
+    onEntered: (position) => entered.push(position),
+  })
+  onTestFinished(() => link.stop())
+  await expect.poll(() => entered, { timeout: 5000 }).toHaveLength(1)
+})
+
+it('is not started any more once it was stopped', async () => {
+  const before = countThreads()
+  const link = createWorkerLink({ ...NOBODY, setup: SETUP })
+  await link.stop()
+  await expect(link.call({ name: 'counters', args: [['a']] })).rejects.toThrow('restarted')
+  // That of the test before may have been ending.
+  expect(countThreads()).toBeLessThanOrEqual(before)
+})
 
 it('is started again where it was when the worker dies, and who had asked is told', async () => {
   const entered: Position[] = []
