@@ -1,7 +1,6 @@
-import { z } from 'zod'
-
 import { parseMicros } from './micros.ts'
 import { settingInfo, wholeNumber } from './setting-kinds.ts'
+import { z } from './zod.ts'
 
 const EXPECTED_MONEY = 'an amount such as 5 or 2.50, up to 999999.999999; 0 is no limit'
 const EXPECTED_COUNT = 'a whole number from 0 (no limit) to 1000000000'

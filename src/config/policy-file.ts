@@ -1,7 +1,6 @@
-import { z } from 'zod'
-
 import { money, quota } from './budget-settings.ts'
 import { canHoldCredential, isForwardable } from '../proxy/outbound-headers.ts'
+import { z } from './zod.ts'
 
 const PATH_PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+$/
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/i

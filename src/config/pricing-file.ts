@@ -1,10 +1,9 @@
-import { z } from 'zod'
-
 import type { Price } from '../usage/price.ts'
 import { createPricing, type PriceEntry, type Pricing } from '../usage/pricing.ts'
 import { parseMicros } from './micros.ts'
 import { unknownKey } from './problems.ts'
 import { parseYaml, type YamlFile } from './yaml-file.ts'
+import { z } from './zod.ts'
 
 export interface PricingResult {
   /** Of what is right in the file. */

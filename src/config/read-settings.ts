@@ -1,11 +1,10 @@
-import { z } from 'zod'
-
 import { upstreamProblem } from './origin.ts'
 import { policyShape } from './policy-file.ts'
 import { describeIssue } from './problems.ts'
 import type { Environment } from './secret-sources.ts'
 import { settingInfo } from './setting-kinds.ts'
 import { settingsShape } from './settings.ts'
+import { z } from './zod.ts'
 
 const configSchema = z.object({ ...settingsShape, ...policyShape })
 

@@ -1,12 +1,11 @@
 import { availableParallelism } from 'node:os'
 
-import { z } from 'zod'
-
 import { isTimeZone } from '../usage/calendar.ts'
 import { boundsShape } from './bounds.ts'
 import { budgetsShape } from './budget-settings.ts'
 import { isRedisUrl } from './origin.ts'
 import { milliseconds, settingInfo, wholeNumber } from './setting-kinds.ts'
+import { z } from './zod.ts'
 
 /** Log levels that pino knows; `silent` turns the log off. */
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
