@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { build } from 'rolldown'
@@ -93,6 +93,15 @@ describe('the server in one bundle', () => {
     const { keystow } = await start({ BUDGET_PER_DAY: '1' }, ['--check'])
     expect(await keystow.exited).toBe(0)
     expect(keystow.stdout() + keystow.stderr()).not.toContain('price')
+  })
+
+  it('is ASCII, and says what is not all the same', async () => {
+    const folder = join(import.meta.dirname, '../..', FOLDER)
+    const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
+    expect(files.filter((text) => /[^\0-\x7f]/.test(text))).toEqual([])
+    const { keystow } = await start({ UPSTREAM_API_KEY: '' }, ['--check'])
+    expect(await keystow.exited).toBe(78)
+    expect(keystow.stderr()).toContain('(hk-…)')
   })
 
   it('has of undici what reply-from names', () => {
