@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { workerData } from 'node:worker_threads'
 
 import type { FastifyListenOptions } from 'fastify'
@@ -48,7 +49,8 @@ const main: Calls<MainCalls> = createCalls<ThreadCalls, MainCalls>(setup.calls, 
 const counters = openSharedCounters(setup.memory, { thread, threads, perKind: COUNTERS_PER_KIND })
 const services = createServices(config, {
   destination: await openLogDestination({
-    isTerminal: process.stdout.isTTY,
+    // A thread's `process.stdout` is a stream to the main thread, and no terminal.
+    isTerminal: isatty(1),
     onExit: (listener) => process.on('exit', listener),
   }),
   shared: {

@@ -14,7 +14,7 @@ const script = findProgram('script')
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 /** Runs Keystow in a terminal of its own; `script` holds the other end of it. */
-async function startInTerminal() {
+async function startInTerminal(env: Readonly<Record<string, string>> = {}) {
   const folder = createFolder()
   const terminal = spawn(
     script ?? 'script',
@@ -26,6 +26,7 @@ async function startInTerminal() {
         PORT: '0',
         UPSTREAM_API_KEY: TEST_CREDENTIAL,
         CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+        ...env,
       },
       stdio: ['pipe', 'pipe', 'ignore'],
     },
@@ -52,6 +53,12 @@ function isRunning(pid: number): boolean {
 }
 
 describe.skipIf(script === undefined)('in a terminal', () => {
+  it.each(['1', '2'])('writes a log for people, with WORKERS=%s', async (workers) => {
+    const { written } = await startInTerminal({ WORKERS: workers })
+    expect(written()).toMatch(/INFO.*listening at http/)
+    expect(written()).not.toContain('"msg"')
+  })
+
   it('reloads on SIGHUP', async () => {
     const { pid, written } = await startInTerminal()
     process.kill(pid, 'SIGHUP')
