@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { ToWorker, WorkerSetup } from './protocol.ts'
-import { parseRecord } from './records.ts'
+import { parseSettled } from './records.ts'
 import { createSegmentReader } from './segment-reader.ts'
 import type { Position } from './segments.ts'
 
@@ -52,8 +52,5 @@ function createTextIntake(): Intake {
 }
 
 function settledEntries(lines: readonly string[]): LedgerEntry[] {
-  return lines.flatMap((line) => {
-    const record = parseRecord(line)
-    return record?.isSettled === true ? [record.entry] : []
-  })
+  return lines.map(parseSettled).filter((entry) => entry !== undefined)
 }

@@ -27,6 +27,14 @@ export function parseRecord(line: string): JournalRecord | undefined {
   }
 }
 
+/** How lines of settled requests begin; half of a journal's are others. */
+const SETTLED_START = `["${SETTLED}",`
+
+/** Undefined for any other line, which is not parsed for that. */
+export function parseSettled(line: string): LedgerEntry | undefined {
+  return line.startsWith(SETTLED_START) ? parseRecord(line)?.entry : undefined
+}
+
 function formatRecord(tag: string, entry: LedgerEntry): string {
   const cells = JSON.stringify(entryToCells(entry, tag))
   return `${cells}\n`
