@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -92,8 +92,8 @@ export async function createStage(node: string): Promise<Stage> {
     async start(contender, { isTls = false, core = PROXY_CORE, hasChannel = false, env } = {}) {
       const upstream = isTls && tls !== undefined ? tls : plain
       const port = await findFreePort()
-      const own = join(folder, `${contender.id}-${port}`)
-      mkdirSync(own)
+      // Not by its port, which the system gives out again.
+      const own = mkdtempSync(join(folder, `${contender.id}-`))
       const launch = contender.launch({
         port,
         upstreamPort: upstream.port,
