@@ -75,8 +75,9 @@ export interface LedgerStore {
   grow(id: string, wantedMicros: number): Promise<number>
   /**
    * Enters how a request ended, gives back what was reserved and charges what it cost. A second time changes
-   * nothing. A request that was never opened, because it was refused, is entered alike. It is kept when this
-   * returns: the promise is that queries find it.
+   * nothing. A request that was never opened, because it was refused, is entered alike; and one that is still being
+   * opened is then not opened any more: its `open` rejects, and nothing is held for it. It is kept when this returns:
+   * the promise is that queries find it.
    */
   settle(entry: LedgerEntry): Promise<void>
   /** Puts what really was in the place of what was estimated; false when there is no such estimated entry. */

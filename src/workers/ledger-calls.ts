@@ -10,6 +10,7 @@ import { orUnavailable } from '../stores/unavailable.ts'
 import { type BudgetCap, type Estimate, type Opening, type Reservation } from '../usage/budget.ts'
 import type { LedgerEntry } from '../usage/ledger-entry.ts'
 import { lostEntryOf } from '../usage/lost-entry.ts'
+import { NO_USAGE } from '../usage/usage.ts'
 import type { Calls, Handlers } from './calls.ts'
 
 /** A reservation as it can be sent: what it has used by now follows from time to time. */
@@ -113,13 +114,15 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
 /** One thread's requests, at the ledger that the main thread keeps. */
 export interface ServedLedger {
   readonly handlers: Handlers<LedgerCalls>
-  /** The thread is gone: what it had opened is settled as it was last told of. */
+  /** The thread is gone: what it had opened is settled as it was last told of, and what it had not as never made. */
   settleLost(): Promise<number>
 }
 
 interface Running {
   readonly reservation: Reservation
   estimate: Estimate
+  /** Its thread may have sent it: it was granted, or has no cap and needs no grant. */
+  mayBeSent: boolean
 }
 
 export function serveLedger(ledger: ServingLedger, now: () => number = Date.now): ServedLedger {
@@ -140,11 +143,12 @@ export function serveLedger(ledger: ServingLedger, now: () => number = Date.now)
       async open({ estimate, ...sent }) {
         const request: Running = {
           estimate,
+          mayBeSent: sent.caps.length === 0,
           reservation: { ...sent, caps: sameCaps(sent.caps), estimate: () => request.estimate },
         }
         running.set(sent.id, request)
         const opening = await ledger.open(request.reservation)
-        if (!opening.isGranted) running.delete(sent.id)
+        if (opening.isGranted) request.mayBeSent = true
         return opening
       },
       grow: ({ id, wantedMicros }) => ledger.grow(id, wantedMicros),
@@ -165,10 +169,15 @@ export function serveLedger(ledger: ServingLedger, now: () => number = Date.now)
     async settleLost() {
       const lost = [...running.values()]
       running.clear()
-      await Promise.all(
-        lost.map(({ reservation }) => ledger.settle(lostEntryOf(reservation, now()))),
-      )
+      await Promise.all(lost.map((request) => ledger.settle(endOf(request, now()))))
       return lost.length
     },
   }
+}
+
+/** What becomes of a request whose thread is gone. One that it never had leave to send cost nothing. */
+function endOf({ reservation, mayBeSent }: Running, now: number): LedgerEntry {
+  if (mayBeSent) return lostEntryOf(reservation, now)
+  const unused = lostEntryOf(reservation, now, { ...NO_USAGE, costMicros: 0 })
+  return { ...unused, isEstimated: false, ending: 'refused' }
 }

@@ -1,10 +1,15 @@
-import { describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { type KeystowProcess, listeningPort, startProcess } from '../helpers/process.ts'
 import { startUpstream } from '../helpers/upstream.ts'
 
 const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
+const OTHER_TOKEN = 'test-token-of-another-client-0123456789'
 const THREADS = 2
 
 interface CallInit {
@@ -27,7 +32,7 @@ async function start(
     env: {
       UPSTREAM_URL: upstream,
       UPSTREAM_API_KEY: TEST_CREDENTIAL,
-      CLIENT_TOKENS: `alice:${TEST_TOKEN}`,
+      CLIENT_TOKENS: `alice:${TEST_TOKEN},bob:${OTHER_TOKEN}`,
       ADMIN_TOKEN,
       PORT: '0',
       WORKERS: String(THREADS),
@@ -54,6 +59,19 @@ const times = <T>(count: number, make: () => Promise<T>): Promise<T[]> =>
 
 const statuses = (answers: readonly Response[], status: number): number =>
   answers.filter((answer) => answer.status === status).length
+
+const chat = (call: Started['call'], token = TEST_TOKEN): Promise<Response> =>
+  call('/v1/chat/completions', {
+    method: 'POST',
+    body: '{"model":"m","messages":[]}',
+    headers: { authorization: `Bearer ${token}` },
+  })
+
+async function metric(call: Started['call'], name: string): Promise<number> {
+  const answer = await call('/metrics', { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+  const [, value] = new RegExp(`^${name} (.+)$`, 'm').exec(await answer.text()) ?? []
+  return Number(value)
+}
 
 function workersOf(keystow: KeystowProcess): Set<unknown> {
   const lines = keystow.stdout().split('\n')
@@ -101,6 +119,27 @@ describe('several workers', () => {
       })
       expect(statuses(answers, 200)).toBe(10)
     }
+  })
+
+  // A thread gives up before the ledger does: what is then reserved for the call would never be given back.
+  it('count no call that was given up while another process wrote the ledger', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const folder = createFolder()
+    const { call } = await start(upstream.origin, { QUOTA_PER_DAY: '3', DATA_DIR: folder })
+    const bob = (): Promise<Response> => chat(call, OTHER_TOKEN)
+    expect((await chat(call)).status).toBe(200)
+    const writer = new DatabaseSync(join(folder, 'ledger.db'), { timeout: 5000 })
+    onTestFinished(() => writer.close())
+    writer.exec('BEGIN IMMEDIATE')
+    expect((await chat(call)).status).toBe(200)
+    await expect.poll(() => metric(call, 'keystow_ledger_lag_seconds')).toBeGreaterThan(0)
+    expect(statuses(await times(3, bob), 503)).toBe(3)
+    writer.exec('COMMIT')
+
+    expect(statuses(await times(3, bob), 200)).toBe(3)
+    expect((await bob()).status).toBe(429)
+    await expect.poll(() => metric(call, 'keystow_ledger_in_flight')).toBe(0)
+    expect(upstream.received).toHaveLength(5)
   })
 
   it('answer with the metrics of all of them', async () => {

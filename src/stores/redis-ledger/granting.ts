@@ -10,6 +10,8 @@ const MAX_HELD = 100_000
 
 interface GrantingOptions {
   readonly held: Rounds<Held>
+  /** Those that Redis is asked for; taken out by whoever settles one meanwhile. */
+  readonly opening: Rounds<Held>
   readonly reservations: Reservations
   readonly listLimits: ListLimits
   readonly local: LocalBudgets
@@ -21,21 +23,22 @@ interface GrantingOptions {
 
 /** Grants by Redis, and while it is away as the mode says. */
 export function createGranting(options: GrantingOptions): Pick<LedgerStore, 'open' | 'grow'> {
-  const { held, reservations, local, mode, onFailure } = options
+  const { held, opening, reservations, local, mode, onFailure, onUnmade } = options
 
   async function decide(one: Held): Promise<Opening> {
     const { reservation, limits } = one
     try {
-      const { opening, spent } = await reservations.open(reservation, limits)
-      local.remember(limits, spent)
-      return opening
+      const opened = await reservations.open(reservation, limits)
+      local.remember(limits, opened.spent)
+      return opened.opening
     } catch (cause) {
       onFailure(cause)
-      const isLocal = mode === 'open' || limits.length === 0
-      const opening = isLocal ? local.open(reservation, limits) : undefined
-      if (opening?.isGranted !== true) options.onUnmade(one)
-      if (opening === undefined) throw unavailable(cause)
-      return opening
+      const isWanted = opening.get(reservation.id) !== undefined
+      const isLocal = isWanted && (mode === 'open' || limits.length === 0)
+      const granted = isLocal ? local.open(reservation, limits) : undefined
+      if (granted?.isGranted !== true) onUnmade(one)
+      if (granted === undefined) throw unavailable(cause)
+      return granted
     }
   }
 
@@ -61,9 +64,20 @@ export function createGranting(options: GrantingOptions): Pick<LedgerStore, 'ope
       if (held.count() >= MAX_HELD) throw unavailable(new Error('too many requests run'))
       const limits = options.listLimits(reservation)
       const one: Held = { reservation, limits, grantedMicros: 0 }
-      const opening = await decide(one)
-      if (opening.isGranted) held.set(id, { ...one, grantedMicros: opening.grantedMicros })
-      return opening
+      opening.set(id, one)
+      try {
+        const granted = await decide(one)
+        if (!granted.isGranted || held.get(id) !== undefined) return granted
+        if (opening.get(id) === undefined) {
+          // Settled meanwhile: it may have been entered before it was granted, and nobody would give that back.
+          onUnmade(one)
+          throw unavailable(new Error('it was settled before it was opened'))
+        }
+        held.set(id, { ...one, grantedMicros: granted.grantedMicros })
+        return granted
+      } finally {
+        opening.take(id)
+      }
     },
     async grow(id, wantedMicros) {
       const one = held.get(id)

@@ -51,6 +51,7 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
   const entering = createEntering({ connection, calendar, retentionDays })
   const local = createLocalBudgets(createCounterKeys(calendar))
   const held = createRounds<Held>(STEPS_PER_LEASE_THIRD)
+  const opening = createRounds<Held>(1)
   const resending = createResending({ ...options, connection, entering, reservations })
 
   const renewal = setInterval(renewSome, leaseMs / 3 / STEPS_PER_LEASE_THIRD)
@@ -96,6 +97,7 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
   return {
     ...createGranting({
       held,
+      opening,
       reservations,
       listLimits,
       local,
@@ -104,7 +106,8 @@ export function createRedisLedgerStore(options: RedisLedgerStoreOptions): Ledger
       onUnmade: (one) => resending.release(one),
     }),
     async settle(entry) {
-      const one = held.take(entry.id)
+      const asked = opening.take(entry.id)
+      const one = held.take(entry.id) ?? asked
       const stored = toStoredEntry({ ...entry, at: one?.reservation.at ?? entry.at })
       local.settle(stored)
       try {

@@ -4,6 +4,7 @@ import {
   counterKey,
   createLimitLister,
   INSTANCE_SCOPE,
+  type Limit,
   type Opening,
   type Reservation,
 } from '../../usage/budget.ts'
@@ -107,24 +108,29 @@ interface Parts {
 function createRequests({ pipeline: { journal }, calendar, book, sync, running }: Parts) {
   const findCounterKeys = createCounterKeys(calendar)
   const listLimits = createLimitLister(calendar)
+  const openings = createOpenings(sync)
   let droppedEntries = 0
   return {
     stats: () => ({ inFlight: running.count(), droppedEntries }),
     async open(reservation: Reservation): Promise<Opening> {
-      const opened = running.get(reservation.id)
-      if (opened !== undefined) return { isGranted: true, grantedMicros: opened.grantedMicros }
-      if (running.count() >= MAX_RUNNING) throw unavailable(new Error('too many requests run'))
+      const { id } = reservation
       const limits = listLimits(reservation)
-      if (book.missing(limits).length > 0) await sync.know(limits)
-      const opening = book.reserve(reservation.id, limits, reservation)
-      if (!opening.isGranted) return opening
-      const isKept = running.add(reservation, opening.grantedMicros)
+      const isKnown = book.missing(limits).length === 0
+      if (!isKnown) await openings.know(id, limits)
+      const isWanted = isKnown || openings.end(id)
+      const opened = running.get(id)
+      if (opened !== undefined) return { isGranted: true, grantedMicros: opened.grantedMicros }
+      if (!isWanted) throw unavailable(new Error('it was settled before it was opened'))
+      if (running.count() >= MAX_RUNNING) throw unavailable(new Error('too many requests run'))
+      const granted = book.reserve(id, limits, reservation)
+      if (!granted.isGranted) return granted
+      const isKept = running.add(reservation, granted.grantedMicros)
       if (!isKept && limits.length > 0) {
-        book.release(reservation.id)
+        book.release(id)
         throw unavailable(new Error('the ledger cannot be written'))
       }
       await journal.written()
-      return opening
+      return granted
     },
     async grow(id: string, wantedMicros: number): Promise<number> {
       const grantedMicros = book.grow(id, wantedMicros)
@@ -132,6 +138,7 @@ function createRequests({ pipeline: { journal }, calendar, book, sync, running }
       return grantedMicros
     },
     async settle(entry: LedgerEntry): Promise<void> {
+      openings.end(entry.id)
       const opened = running.take(entry.id)
       book.release(entry.id)
       const stored = toStoredEntry(entry, opened?.reservation.at)
@@ -143,6 +150,29 @@ function createRequests({ pipeline: { journal }, calendar, book, sync, running }
       else if (costMicros + count > 0) sync.markStale()
       await journal.written()
     },
+  }
+}
+
+/** Requests that wait for what the database knows of their budgets. */
+interface Openings {
+  know(id: string, limits: readonly Limit[]): Promise<void>
+  /** It is opened or settled, whichever comes first: what is held for it afterwards nobody would give back. */
+  end(id: string): boolean
+}
+
+function createOpenings(sync: BudgetSync): Openings {
+  const waiting = new Set<string>()
+  return {
+    async know(id, limits) {
+      waiting.add(id)
+      try {
+        await sync.know(limits)
+      } catch (error) {
+        waiting.delete(id)
+        throw error
+      }
+    },
+    end: (id) => waiting.delete(id),
   }
 }
 
