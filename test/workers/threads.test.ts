@@ -121,6 +121,18 @@ describe('several workers', () => {
     }
   })
 
+  it('let through exactly as many calls as a quota has, however many come at once', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const { keystow, call } = await start(upstream.origin, { QUOTA_PER_DAY: '25' })
+    const answers = await times(80, () => chat(call))
+    expect(statuses(answers, 200)).toBe(25)
+    expect(statuses(answers, 429)).toBe(55)
+    expect(upstream.received).toHaveLength(25)
+    expect(workersOf(keystow).size).toBe(THREADS)
+    expect((await chat(call)).status).toBe(429)
+    await expect.poll(() => metric(call, 'keystow_ledger_in_flight')).toBe(0)
+  })
+
   // A thread gives up before the ledger does: what is then reserved for the call would never be given back.
   it('count no call that was given up while another process wrote the ledger', async () => {
     const upstream = await startUpstream((_, response) => response.end('{}'))
