@@ -19,13 +19,14 @@ export function createSharedLimitStore(
       })
     },
     async takeSlot(limitKey, limit) {
-      if (!counters.use(limitKey, now(), (places) => places.take(limit))) return undefined
+      const place = counters.use(limitKey, now(), (places) => places.take(limit))
+      if (place === undefined) return undefined
       let isReleased = false
       return {
         release() {
           if (isReleased) return
           isReleased = true
-          counters.use(limitKey, now(), (places) => places.release())
+          counters.release(place)
         },
       }
     },

@@ -7,11 +7,12 @@ export interface SharedCounter {
   count: number
   /** Milliseconds of the clock that `now` is given by. */
   endsAt: number
-  /** Takes one of so many places; false when all threads together have taken them. */
-  take(limit: number): boolean
-  /** Gives back a place that this thread took. */
-  release(): void
+  /** Takes one of so many places for this thread; undefined when all threads together have taken them. */
+  take(limit: number): Place | undefined
 }
+
+/** Where a thread has noted a place that it took. */
+export type Place = number
 
 export interface SharedCounters {
   /**
@@ -19,6 +20,11 @@ export interface SharedCounters {
    * place taken, may have been another's before: then its count is 0 and its end is past.
    */
   use<T>(name: string, now: number, work: (counter: SharedCounter) => T): T
+  /**
+   * Gives back a place that this thread took, once, and where it was taken: had its name to share a counter then, it
+   * may have one of its own by now.
+   */
+  release(place: Place): void
   /** Takes back the places of a thread that has ended. */
   releaseThread(thread: number): void
 }
@@ -42,20 +48,29 @@ const SEED = 1
 const SEED_BYTES = 12
 const HEADER_CELLS = 4
 
-/** A counter's cells: the digest of its name, the count, one that is unused, its end, and each thread's places. */
+/** A counter's cells: the digest of its name, the count, how many places are taken, and its end. */
 const DIGEST_LOW = 0
 const DIGEST_HIGH = 1
 const COUNT = 2
+const TAKEN = 3
 const ENDS_AT = 4
-const PLACES = 6
-
 /** A whole number of doubles. */
-const strideOf = (threads: number): number => PLACES + threads + (threads % 2)
+const COUNTER_CELLS = 6
+
+/** Far more requests than one thread has in flight at once; past it there is no place for another. */
+const PLACES_PER_THREAD = 100_000
+
+/** A thread's notes: how many it has used so far, a cell that is unused, and of each the counter its place is of, or 0. */
+const FIRST_NOTE = 2
+const NOTE_CELLS = FIRST_NOTE + PLACES_PER_THREAD
+
+/** Behind the counters. */
+const notesOf = (thread: number, perKind: number): number =>
+  HEADER_CELLS + COUNTER_CELLS * (perKind + 1) * KINDS.length + NOTE_CELLS * thread
 
 /** Memory for the counters of all threads. The system provides it page by page, as it is used. */
 export function createSharedMemory({ threads, perKind }: SharedCountersShape): SharedArrayBuffer {
-  const counters = (perKind + 1) * KINDS.length
-  const cells = HEADER_CELLS + strideOf(threads) * counters
+  const cells = notesOf(threads, perKind)
   const memory = new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT)
   new Uint8Array(memory, SEED * Int32Array.BYTES_PER_ELEMENT, SEED_BYTES).set(
     randomBytes(SEED_BYTES),
@@ -63,24 +78,33 @@ export function createSharedMemory({ threads, perKind }: SharedCountersShape): S
   return memory
 }
 
-/** The view that one thread has of the memory; the main thread, which takes no places, has number 0 as well. */
+/** The one view that a thread has of the memory. The main thread, which takes no places, has number 0 as well. */
 export function openSharedCounters(
   memory: SharedArrayBuffer,
-  { threads, perKind, thread }: SharedCountersShape & { readonly thread: number },
+  { perKind, thread }: SharedCountersShape & { readonly thread: number },
 ): SharedCounters {
   const cells = new Int32Array(memory)
   const doubles = new Float64Array(memory)
   const runAlone = createSharedLock(cells, LOCK)
-  const stride = strideOf(threads)
+  const notes = notesOf(thread, perKind)
+  /** Notes of places that were given back. */
+  const returned: Place[] = []
   const seed = Buffer.from(new Uint8Array(memory, SEED * 4, SEED_BYTES)).toString('latin1')
 
   const cell = (at: number, field: number): number => cells[at + field] ?? 0
   const endOf = (at: number): number => doubles[(at + ENDS_AT) / 2] ?? 0
 
-  function takenOf(at: number): number {
-    let taken = 0
-    for (let each = 0; each < threads; each++) taken += cell(at, PLACES + each)
-    return taken
+  function newNote(): Place | undefined {
+    const used = cell(notes, 0)
+    if (used === PLACES_PER_THREAD) return undefined
+    cells[notes] = used + 1
+    return notes + FIRST_NOTE + used
+  }
+
+  function giveBack(place: Place): void {
+    const at = cell(place, 0)
+    cells[place] = 0
+    if (at !== 0) cells[at + TAKEN] = Math.max(0, cell(at, TAKEN) - 1)
   }
 
   /** Where the counter of this name stands, or is to stand. */
@@ -94,13 +118,13 @@ export function openSharedCounters(
     const first = digest.readUInt32LE(8)
     let free: number | undefined
     for (let step = 0; step < Math.min(MAX_STEPS, perKind); step++) {
-      const at = HEADER_CELLS + (part + ((first + step) % perKind)) * stride
+      const at = HEADER_CELLS + (part + ((first + step) % perKind)) * COUNTER_CELLS
       const isUnused = cell(at, DIGEST_LOW) === 0
       if (cell(at, DIGEST_LOW) === low && cell(at, DIGEST_HIGH) === high) return at
-      if (isUnused || (endOf(at) <= now && takenOf(at) === 0)) free ??= at
+      if (isUnused || (endOf(at) <= now && cell(at, TAKEN) === 0)) free ??= at
       if (isUnused) break
     }
-    if (free === undefined) return HEADER_CELLS + (part + perKind) * stride
+    if (free === undefined) return HEADER_CELLS + (part + perKind) * COUNTER_CELLS
     cells[free + DIGEST_LOW] = low
     cells[free + DIGEST_HIGH] = high
     cells[free + COUNT] = 0
@@ -122,20 +146,29 @@ export function openSharedCounters(
       doubles[(at + ENDS_AT) / 2] = value
     },
     take(limit) {
-      if (takenOf(at) >= limit) return false
-      cells[at + PLACES + thread] = cell(at, PLACES + thread) + 1
-      return true
-    },
-    release() {
-      cells[at + PLACES + thread] = Math.max(0, cell(at, PLACES + thread) - 1)
+      if (cell(at, TAKEN) >= limit) return undefined
+      const place = returned.pop() ?? newNote()
+      if (place === undefined) return undefined
+      // In this order a thread that is ended in between leaves no place taken that nobody can give back.
+      cells[place] = at
+      cells[at + TAKEN] = cell(at, TAKEN) + 1
+      return place
     },
   })
 
   return {
     use: (name, now, work) => runAlone(() => work(counterAt(find(name, now)))),
-    releaseThread(ended) {
+    release: (place) =>
       runAlone(() => {
-        for (let at = HEADER_CELLS; at < cells.length; at += stride) cells[at + PLACES + ended] = 0
+        giveBack(place)
+        returned.push(place)
+      }),
+    releaseThread(ended) {
+      const itsNotes = notesOf(ended, perKind)
+      runAlone(() => {
+        const used = cell(itsNotes, 0)
+        for (let note = 0; note < used; note++) giveBack(itsNotes + FIRST_NOTE + note)
+        cells[itsNotes] = 0
       })
     },
   }

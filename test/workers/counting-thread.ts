@@ -14,7 +14,7 @@ const counters = openSharedCounters(setup.memory, setup)
 let taken = 0
 for (let round = 0; round < setup.rounds; round++) {
   counters.use('client:a', 0, (counter) => counter.count++)
-  if (counters.use('client:b', 0, (places) => places.take(100))) taken++
+  if (counters.use('client:b', 0, (places) => places.take(100)) !== undefined) taken++
   counters.use(`address:${round % 50}`, 0, (counter) => {
     counter.endsAt = 1
     counter.count++
