@@ -85,7 +85,7 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
     await surface.register(loadShedding, { metrics })
     await surface.register(identity, { refuseToken })
     await surface.register(pathPolicy)
-    await surface.register(inFlight, { metrics })
+    await surface.register(inFlight, { requests: services.requests, metrics })
     await surface.register(earlyBody)
     await surface.register(rateLimit, { limitStore, metrics })
     await surface.register(concurrency, { limitStore, metrics })

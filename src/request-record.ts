@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { Client } from './clients/client.ts'
 import { presentedTokens } from './clients/presented-token.ts'
+import type { ProcessTotal } from './limits/process-total.ts'
 import type { MediaType } from './policy/parameters.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Target } from './policy/request-target.ts'
@@ -31,8 +32,10 @@ export interface RequestRecord {
   /** As the client named it. */
   model?: string
   isStream?: boolean
-  /** Its place in flight. */
+  /** Its place among its client's requests in flight. */
   slot?: Slot
+  /** All requests in flight, for as long as it is one of them. */
+  countedIn?: ProcessTotal | undefined
   firstByteAt?: number
   upstreamRequestId?: string
   /** The fingerprint of the credential it went out with last, where there is more than one. */
@@ -49,3 +52,10 @@ export const presentedBy = (
   record: RequestRecord,
   headers: IncomingHttpHeaders,
 ): readonly string[] => (record.presented ??= presentedTokens(headers))
+
+/** It is over, and makes room for others; once is enough. */
+export function leaveInFlight(record: RequestRecord): void {
+  record.slot?.release()
+  record.countedIn?.giveBack(1)
+  record.countedIn = undefined
+}

@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts'
 import { registerCredentialMetrics } from './credential-metrics.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createLimitStore } from './limits/create-limit-store.ts'
+import { createOwnTotals, type ProcessTotal, type ProcessTotals } from './limits/process-total.ts'
 import type { LogOutput } from './log-output.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -32,6 +33,8 @@ export interface Services {
   readonly places: UpstreamPlaces
   readonly bulk: BulkTurns
   readonly bodyMemory: BodyMemory
+  /** In flight, in the whole process. */
+  readonly requests: ProcessTotal
   readonly policy: LivePolicy
   readonly limitStore: LimitStore
   readonly ledger: ServingLedger
@@ -57,6 +60,7 @@ export interface SharedServices {
   /** The number of this thread. */
   readonly worker: number
   readonly counters: MemoryLimitStore
+  readonly totals: ProcessTotals
   readonly ledger: ServingLedger
   readonly exposition: () => Promise<string>
 }
@@ -77,6 +81,7 @@ export function createServices(config: Config, surroundings: Surroundings): Serv
   registerCredentialMetrics(metrics.registry, () => policy.current().families)
   const ledger = shared?.ledger ?? openOwnLedger(config, { logger, metrics })
   const local = shared?.counters ?? createMemoryLimitStore()
+  const totals = shared?.totals ?? createOwnTotals()
   const limitStore = createLimitStore(config, { logger, metrics, local })
   const upstreamConnections = shareOf(config.upstreamConnections, config.workers)
   const dispatcher = createUpstreamClient({
@@ -92,6 +97,7 @@ export function createServices(config: Config, surroundings: Surroundings): Serv
     ledger,
     dispatcher,
     bodyMemory: createBodyMemory(bodyMemoryBytes(config)),
+    requests: totals.requests,
     places: createUpstreamPlaces(upstreamConnections),
     bulk: createBulkTurns(),
     policy,

@@ -22,6 +22,7 @@ import {
   type ThreadSetup,
 } from './workers/protocol.ts'
 import { openSharedCounters } from './workers/shared-counters.ts'
+import { openSharedTotals } from './workers/shared-totals.ts'
 
 /** Fastify hands what it does not know to `net`. */
 interface SharedAddress extends FastifyListenOptions {
@@ -56,6 +57,7 @@ const services = createServices(config, {
   shared: {
     worker: thread,
     counters: createSharedLimitStore(counters, sharedNow),
+    totals: openSharedTotals(setup.totalsMemory, { threads, thread }),
     ledger: createRemoteLedger(main),
     exposition: () => main.ask('exposition', null),
   },

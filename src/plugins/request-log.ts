@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { createTokenRedactor, type TokenRedactor } from '../clients/redact-tokens.ts'
 import { KeystowError } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
-import { CLIENT_LEFT_STATUS, presentedBy } from '../request-record.ts'
+import { CLIENT_LEFT_STATUS, leaveInFlight, presentedBy } from '../request-record.ts'
 import { isBudgetSpent } from '../usage/budget-error.ts'
 
 /** Longer names are no model's. */
@@ -23,7 +23,7 @@ export default fp(
     app.addHook('onRequest', (request, reply, done) => {
       metrics.inFlight.inc()
       reply.raw.on('close', () => {
-        request.record.slot?.release()
+        leaveInFlight(request.record)
         metrics.inFlight.dec()
         // Behind the exchange, which listens to the same event and knows how it ended.
         queueMicrotask(() => {

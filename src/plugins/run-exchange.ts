@@ -24,7 +24,7 @@ import { hasBody } from '../proxy/request-body.ts'
 import { findStreamForm } from '../proxy/stream-form.ts'
 import type { UpstreamClient } from '../proxy/upstream-client.ts'
 import type { UpstreamPlaces } from '../proxy/upstream-places.ts'
-import { CLIENT_LEFT_STATUS } from '../request-record.ts'
+import { CLIENT_LEFT_STATUS, leaveInFlight } from '../request-record.ts'
 import { type Books, createMayGoOn, settleBooks } from '../usage/bookkeeping.ts'
 import { createFrameFilter } from '../usage/usage-frame.ts'
 import type { Call } from './read-call.ts'
@@ -183,7 +183,7 @@ const LISTENER: ExchangeListener<Forwarding> = {
     const status = ending === 'cancelled' ? CLIENT_LEFT_STATUS : reply.raw.statusCode
     endForwarding(forwarding, ending, status)
     // Before the client has the end, so that its next request finds the place free.
-    record.slot?.release()
+    leaveInFlight(record)
     if (!reply.sent) takeOver(forwarding)
   },
 }

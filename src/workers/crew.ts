@@ -14,6 +14,7 @@ import {
   type ThreadSetup,
 } from './protocol.ts'
 import { createSharedMemory, openSharedCounters } from './shared-counters.ts'
+import { createTotalsMemory, openSharedTotals } from './shared-totals.ts'
 
 const THREAD_SCRIPT = new URL('../thread.ts', import.meta.url)
 const RESTART_MS = 1000
@@ -57,6 +58,8 @@ export function startCrew(options: CrewOptions): Crew {
   const shape = { threads, perKind: COUNTERS_PER_KIND }
   const memory = createSharedMemory(shape)
   const counters = openSharedCounters(memory, { ...shape, thread: 0 })
+  const totalsMemory = createTotalsMemory(threads)
+  const totals = openSharedTotals(totalsMemory, { threads, thread: 0 })
   const members: Member[] = []
   const listening = new Set<number>()
   let isStopping = false
@@ -87,7 +90,15 @@ export function startCrew(options: CrewOptions): Crew {
         if (listening.size === threads) reportStarted()
       },
     })
-    const setup: ThreadSetup = { thread, threads, calls: port2, memory, spareToken, port }
+    const setup: ThreadSetup = {
+      thread,
+      threads,
+      calls: port2,
+      memory,
+      totalsMemory,
+      spareToken,
+      port,
+    }
     const worker = new Worker(options.script ?? THREAD_SCRIPT, {
       workerData: setup,
       transferList: [port2],
@@ -105,6 +116,7 @@ export function startCrew(options: CrewOptions): Crew {
 
   async function clearUp(thread: number, served: ServedLedger, failure: unknown): Promise<void> {
     counters.releaseThread(thread)
+    totals.releaseThread(thread)
     const lost = await served.settleLost()
     if (isStopping) return
     if (!listening.has(thread)) return reportFailed(toError(failure))

@@ -11,6 +11,8 @@ export interface ThreadSetup {
   readonly calls: MessagePort
   /** The counters that limits are kept under. */
   readonly memory: SharedArrayBuffer
+  /** What is counted for all of them. */
+  readonly totalsMemory: SharedArrayBuffer
   /** The client token that all threads take when none is configured. */
   readonly spareToken: string
   /** The port that all threads listen on. */

@@ -9,16 +9,19 @@ import {
   type ThreadSetup,
 } from '../../src/workers/protocol.ts'
 import { openSharedCounters } from '../../src/workers/shared-counters.ts'
+import { openSharedTotals } from '../../src/workers/shared-totals.ts'
 
-/** Begins a request, takes a place, and dies the first time; the next one in its place lives. */
-const { thread, threads, memory, calls }: ThreadSetup = workerData
+/** Begins a request, takes places, and dies the first time; the next one in its place lives. */
+const { thread, threads, memory, totalsMemory, calls }: ThreadSetup = workerData
 const main = createCalls<ThreadCalls, MainCalls>(calls, {
   reload: () => {},
-  metrics: () => [],
+  metrics: () => [inFlightMetric()],
   stop: () => process.exit(0),
 })
 const counters = openSharedCounters(memory, { thread, threads, perKind: COUNTERS_PER_KIND })
 const isFirst = counters.use('client:life', 0, (life) => life.count++ === 0)
+const { requests } = openSharedTotals(totalsMemory, { thread, threads })
+const hasPlace = requests.take(1, 1)
 main.tell('listening', null)
 if (isFirst) {
   counters.use('client:a', 0, (places) => places.take(1))
@@ -37,4 +40,10 @@ if (isFirst) {
   })
   await main.ask('ledgerState', null)
   throw new Error('the thread dies')
+}
+
+/** Whether it had the only place there is in flight. */
+function inFlightMetric() {
+  const values = [{ labels: {}, value: hasPlace ? 1 : 0 }]
+  return { name: 'test_has_place', help: '-', type: 'gauge', aggregator: 'sum', values }
 }

@@ -154,6 +154,35 @@ describe('several workers', () => {
     expect(upstream.received).toHaveLength(5)
   })
 
+  it.each(['1', '9'])('let %s requests in flight through together', async (limit) => {
+    const held: (() => void)[] = []
+    let refused = 0
+    let reached = 0
+    /** Whoever was let through stays until everybody has been, or was refused. */
+    function endWhenAllCame(): void {
+      if (held.length + refused === 30) held.splice(0).forEach((end) => end())
+    }
+    const upstream = await startUpstream((_, response) => {
+      reached++
+      held.push(() => response.end('{}'))
+      endWhenAllCame()
+    })
+    const { keystow, call } = await start(upstream.origin, { IN_FLIGHT_LIMIT: limit })
+    for (const round of [1, 2, 3]) {
+      refused = 0
+      const answers = await times(30, async () => {
+        const answer = await call()
+        if (answer.status === 503) refused++
+        endWhenAllCame()
+        await answer.text()
+        return answer
+      })
+      expect(statuses(answers, 200)).toBe(Number(limit))
+      expect(reached).toBe(round * Number(limit))
+    }
+    expect(workersOf(keystow).size).toBe(THREADS)
+  })
+
   it('answer with the metrics of all of them', async () => {
     const upstream = await startUpstream((_, response) => response.end('{}'))
     const { call } = await start(upstream.origin)
