@@ -96,7 +96,7 @@ export function createServices(config: Config, surroundings: Surroundings): Serv
     limitStore,
     ledger,
     dispatcher,
-    bodyMemory: createBodyMemory(bodyMemoryBytes(config)),
+    bodyMemory: createBodyMemory(bodyMemoryBytes(config), totals.bodyKib),
     requests: totals.requests,
     places: createUpstreamPlaces(upstreamConnections),
     bulk: createBulkTurns(),
@@ -123,7 +123,7 @@ export function openOwnLedger(
 }
 
 /** One body of the size that is allowed always finds room: what holds it may be twice as large, and it is copied. */
-function bodyMemoryBytes({ bodyMemoryLimitMb, bodyLimitMb, workers }: Config): number {
+function bodyMemoryBytes({ bodyMemoryLimitMb, bodyLimitMb }: Config): number {
   if (bodyMemoryLimitMb === 0) return 0
-  return Math.max(shareOf(bodyMemoryLimitMb, workers), 3 * bodyLimitMb) * BYTES_PER_MIB
+  return Math.max(bodyMemoryLimitMb, 3 * bodyLimitMb) * BYTES_PER_MIB
 }

@@ -1,7 +1,11 @@
 import { overloaded } from '../limits/overloaded.ts'
+import { createOwnTotal, type ProcessTotal } from '../limits/process-total.ts'
 
 /** What each body may have without being counted: an ordinary request is served however full the memory is. */
 const FREE_BYTES = 64 * 1024
+
+/** What is counted: bytes, of which a setting may allow more than a cell that threads share can count. */
+const BYTES_PER_KIB = 1024
 
 /** What one body takes of the memory for all bodies. */
 export interface BodyAccount {
@@ -18,21 +22,24 @@ export interface BodyMemory {
 }
 
 interface Memory {
-  readonly limitBytes: number
-  taken: number
+  readonly limitKib: number
+  readonly total: ProcessTotal
 }
 
 interface OpenAccount extends BodyAccount {
   readonly memory: Memory
-  held: number
+  heldKib: number
 }
 
-/** With a limit of 0 there is none. */
-export function createBodyMemory(limitBytes: number): BodyMemory {
-  const memory: Memory = { limitBytes, taken: 0 }
+/** With a limit of 0 there is none. The total is that of everybody who keeps bodies. */
+export function createBodyMemory(
+  limitBytes: number,
+  total: ProcessTotal = createOwnTotal(),
+): BodyMemory {
+  const memory: Memory = { limitKib: limitBytes / BYTES_PER_KIB, total }
   return {
     open() {
-      const account: OpenAccount = { memory, held: 0, ...METHODS }
+      const account: OpenAccount = { memory, heldKib: 0, ...METHODS }
       return account
     },
   }
@@ -41,23 +48,24 @@ export function createBodyMemory(limitBytes: number): BodyMemory {
 /** The same for every body: that of a stream is kept for as long as it runs. */
 const METHODS = {
   hold(this: OpenAccount, bytes: number): void {
-    if (!take(this, bytes, this.memory.limitBytes)) throw overloaded()
+    if (!take(this, bytes, this.memory.limitKib)) throw overloaded()
   },
   mayHold(this: OpenAccount, bytes: number): boolean {
-    return take(this, bytes, this.memory.limitBytes / 2)
+    return take(this, bytes, this.memory.limitKib / 2)
   },
   release(this: OpenAccount): void {
-    this.memory.taken -= this.held
-    this.held = 0
+    if (this.heldKib === 0) return
+    this.memory.total.giveBack(this.heldKib)
+    this.heldKib = 0
   },
 }
 
-function take(account: OpenAccount, bytes: number, most: number): boolean {
-  const { memory, held } = account
-  const counted = Math.max(0, bytes - FREE_BYTES)
-  const added = counted - held
-  if (memory.limitBytes > 0 && added > 0 && memory.taken + added > most) return false
-  memory.taken += added
-  account.held = counted
+function take(account: OpenAccount, bytes: number, mostKib: number): boolean {
+  const { memory, heldKib } = account
+  const countedKib = Math.ceil(Math.max(0, bytes - FREE_BYTES) / BYTES_PER_KIB)
+  const addedKib = countedKib - heldKib
+  if (addedKib > 0 && !memory.total.take(addedKib, mostKib)) return false
+  if (addedKib < 0) memory.total.giveBack(-addedKib)
+  account.heldKib = countedKib
   return true
 }

@@ -183,6 +183,33 @@ describe('several workers', () => {
     expect(workersOf(keystow).size).toBe(THREADS)
   })
 
+  it('keep the bodies of all in no more than BODY_MEMORY_LIMIT_MB together', async () => {
+    const held: (() => void)[] = []
+    let onReached = (): void => {}
+    const upstream = await startUpstream((_, response) => {
+      held.push(() => response.end('{}'))
+      onReached()
+    })
+    const { call } = await start(upstream.origin, {
+      BODY_LIMIT_MB: '4',
+      BODY_MEMORY_LIMIT_MB: '16',
+    })
+    const body = `{"a":"${'x'.repeat(4 * 1024 * 1024 - 8)}"}`
+    const headers = { 'content-type': 'application/json' }
+    const answers: Promise<Response>[] = []
+    for (let i = 0; i < 12; i++) {
+      const reached = new Promise<void>((resolve) => (onReached = resolve))
+      const answer = call('/v1/chat/completions', { method: 'POST', body, headers })
+      answers.push(answer)
+      await Promise.race([reached, answer])
+    }
+    const count = held.length
+    for (const end of held) end()
+    const all = await Promise.all(answers)
+    expect(count).toBe(4)
+    expect(statuses(all, 503)).toBe(8)
+  })
+
   it('answer with the metrics of all of them', async () => {
     const upstream = await startUpstream((_, response) => response.end('{}'))
     const { call } = await start(upstream.origin)
