@@ -51,7 +51,8 @@ export const settingsShape = {
     .register(settingInfo, {
       env: 'WORKERS',
       expected: 'a whole number from 1 to 64, or auto',
-      meaning: 'Event loops that serve; `auto` is one for each core this process may use.',
+      meaning:
+        'Event loops that serve; `auto` is one for each core this process may use. Each has an equal part of `CONNECTION_LIMIT`, `CONNECTION_LIMIT_PER_ADDRESS` and `UPSTREAM_CONNECTIONS`, one at least.',
     }),
   openAccess: flag.default(false).register(settingInfo, {
     env: 'OPEN_ACCESS',
