@@ -67,7 +67,11 @@ export async function buildApp(config: Config, services: Services): Promise<Fast
   // No parser of Fastify's reads a body: the hop takes it as it comes, and nothing else wants one.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  await app.register(localhost, { host: config.host, createServer: servers.createAnother })
+  await app.register(localhost, {
+    host: config.host,
+    reusePort: config.workers > 1,
+    createServer: servers.createAnother,
+  })
   const refuseToken = createAuthFailures({ limitStore, metrics })
 
   await app.register(record, { turns })

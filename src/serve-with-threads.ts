@@ -38,10 +38,10 @@ export async function serveWithThreads(options: RunOptions): Promise<Running> {
       logger.info('stopped')
     },
     async listen() {
-      const { host, workers: threads, generatedToken } = config
+      const { workers: threads, generatedToken } = config
       for (const notice of options.notices) logger.warn(notice)
       try {
-        const port = await findPort(host, config.port)
+        const port = await findPort(config)
         const onTrouble = createUnexpectedErrors({ logger, metrics, onStorm })
         const spareToken = generatedToken?.reveal()
         crew = startCrew({ threads, port, spareToken, ledger, logger, metrics, onTrouble, onStorm })

@@ -1,3 +1,6 @@
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -12,7 +15,12 @@ const ADMIN_TOKEN = 'test-admin-token-of-no-use-anywhere'
 const OTHER_TOKEN = 'test-token-of-another-client-0123456789'
 const THREADS = 2
 
+/** The machine may have other things to do. */
+const PATIENT = { timeout: 10_000 }
+
 interface CallInit {
+  /** Of the addresses that are listened on; an IPv6 one in brackets. */
+  readonly host?: string
   readonly method?: string
   readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
@@ -47,7 +55,7 @@ async function start(
   return {
     keystow,
     call: (path = '/v1/models', init = {}) =>
-      fetch(`http://127.0.0.1:${port}${path}`, {
+      fetch(`http://${init.host ?? '127.0.0.1'}:${port}${path}`, {
         ...init,
         headers: { authorization: `Bearer ${TEST_TOKEN}`, connection: 'close', ...init.headers },
       }),
@@ -73,10 +81,26 @@ async function metric(call: Started['call'], name: string): Promise<number> {
   return Number(value)
 }
 
-function workersOf(keystow: KeystowProcess): Set<unknown> {
+/** Those that have logged requests, or only those with something in their line. */
+function workersOf(keystow: KeystowProcess, part = ''): Set<unknown> {
   const lines = keystow.stdout().split('\n')
-  const requests = lines.filter((line) => line.includes('"msg":"request"'))
+  const requests = lines.filter((line) => line.includes('"msg":"request"') && line.includes(part))
   return new Set(requests.map((line): unknown => JSON.parse(line).worker))
+}
+
+/** Those that can be listened on, and the one that the server is told of beside them. */
+async function addressesOfLocalhost(): Promise<string[]> {
+  const found = new Set(['127.0.0.2'])
+  for (const { address } of await lookup('localhost', { all: true })) {
+    const server = createServer().listen(0, address)
+    const isListening = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (isListening) found.add(address)
+    server.close()
+  }
+  return [...found]
 }
 
 describe('several workers', () => {
@@ -181,6 +205,27 @@ describe('several workers', () => {
       expect(reached).toBe(round * Number(limit))
     }
     expect(workersOf(keystow).size).toBe(THREADS)
+  })
+
+  it('serve every address of localhost', async () => {
+    const upstream = await startUpstream((_, response) => response.end('{}'))
+    const more = new URL('../helpers/more-of-localhost.ts', import.meta.url)
+    const { keystow, call } = await start(upstream.origin, {
+      HOST: 'localhost',
+      NODE_OPTIONS: `--import ${more.href}`,
+    })
+    const hosts = (await addressesOfLocalhost()).map((address) =>
+      address.includes(':') ? `[${address}]` : address,
+    )
+    for (const [index, host] of hosts.entries()) {
+      await expect
+        .poll(() => keystow.stdout().split(`listening at http://${host}:`).length - 1, PATIENT)
+        .toBe(THREADS)
+      await times(64, () => call(`/v1/host-${index}`, { host }))
+      await expect
+        .poll(() => workersOf(keystow, `"path":"/v1/host-${index}"`), PATIENT)
+        .toEqual(new Set([0, 1]))
+    }
   })
 
   it('keep the bodies of all in no more than BODY_MEMORY_LIMIT_MB together', async () => {
