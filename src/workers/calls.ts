@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 
 /** What one side of a channel can be asked: one value in, one out. */
 export type CallShapes = Readonly<
@@ -19,7 +19,9 @@ export interface Calls<Shapes extends CallShapes> {
   ): Promise<Shapes[Name]['output']>
   /** Asks without wanting to know. */
   tell<Name extends keyof Shapes & string>(name: Name, input: Shapes[Name]['input']): void
-  /** Everything that is still asked is rejected, and whatever is asked from now on. */
+  /**
+   * What has come is taken. Everything that is still asked then is rejected, and whatever is asked from now on.
+   */
   close(): void
 }
 
@@ -96,6 +98,15 @@ export function createCalls<Local extends CallShapes, Remote extends CallShapes>
   look.unref()
   port.on('message', (messages: readonly Message[]) => messages.forEach(receive))
 
+  /** Where this side is busy, a thread's last words may lie behind the news of its end. */
+  function takeLastWords(): void {
+    for (;;) {
+      const last: { readonly message: readonly Message[] } | undefined = receiveMessageOnPort(port)
+      if (last === undefined) return
+      last.message.forEach(receive)
+    }
+  }
+
   return {
     ask(name, input) {
       return new Promise((resolve, reject) => {
@@ -109,6 +120,7 @@ export function createCalls<Local extends CallShapes, Remote extends CallShapes>
     close() {
       isClosed = true
       clearInterval(look)
+      takeLastWords()
       giveUp(() => true, 'the channel is closed')
       port.close()
     },

@@ -1,0 +1,35 @@
+import { MessageChannel, Worker } from 'node:worker_threads'
+
+import { expect, it } from 'vitest'
+
+import { createCalls } from '../../src/workers/calls.ts'
+
+const ROUNDS = 12
+
+/** Long enough for a thread to end while it lasts. */
+function beBusy(): void {
+  const until = performance.now() + 30
+  while (performance.now() < until);
+}
+
+async function hearThread(): Promise<unknown[]> {
+  const { port1, port2 } = new MessageChannel()
+  const heard: unknown[] = []
+  const calls = createCalls(port1, { note: (text) => heard.push(text) })
+  const script = new URL('parting-thread.ts', import.meta.url)
+  const worker = new Worker(script, { workerData: port2, transferList: [port2] })
+  const busy = setInterval(beBusy, 1)
+  await new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      calls.close()
+      resolve()
+    })
+  })
+  clearInterval(busy)
+  return heard
+}
+
+// Its end and what it said before come in either order to who has much to do.
+it('hears all that a thread has said before it ended', async () => {
+  for (let round = 0; round < ROUNDS; round++) expect(await hearThread()).toEqual(['first', 'last'])
+})
