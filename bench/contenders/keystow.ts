@@ -8,13 +8,20 @@ export const FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--v8
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/keystow', import.meta.url))
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-const [SERVER, CONFIG, PROBE] = [
+const [SERVER, CONFIG, PRICES, PROBE] = [
   path('../../src/server.ts'),
   path('keystow.yaml'),
+  path('prices.yaml'),
   path('../rig/probe.ts'),
 ]
 
-/** Keystow with everything on: a client with limits, models and paths of its own, the scan, the log. */
+/** Obviously nobody's. */
+const ADMIN_TOKEN = 'ks-bench-admin-0123456789abcdef'
+
+/**
+ * Keystow with everything on: a client with origins, limits, budgets, models and paths of its own, prices, the scan,
+ * the ledger in a folder, the log, and routes for an administrator.
+ */
 export const keystow: Contender = {
   id: 'keystow',
   label: 'Keystow',
@@ -22,7 +29,9 @@ export const keystow: Contender = {
     command: [site.node, ...FLAGS, BUILT_SERVER],
     env: {
       ...nodeEnv(site),
+      ADMIN_TOKEN,
       KEYSTOW_CONFIG: CONFIG,
+      PRICING_FILE: PRICES,
       DATA_DIR: site.folder,
       NODE_COMPILE_CACHE: COMPILE_CACHE,
     },
