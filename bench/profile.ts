@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { keystowWithProbe } from './contenders/keystow.ts'
+import { keystowForProfile } from './contenders/keystow.ts'
 import { say } from './measure.ts'
 import type { LoadPlan } from './rig/load.ts'
 import type { Stage, Target } from './rig/stage.ts'
@@ -28,7 +28,7 @@ const LOADS = {
 
 /** Where a warm Keystow spends its processor time, under each load. */
 export async function profileKeystow(stage: Stage, { isTls }: { isTls: boolean }): Promise<string> {
-  const target = await stage.start(keystowWithProbe, { hasChannel: true, isTls })
+  const target = await stage.start(keystowForProfile, { hasChannel: true, isTls })
   await warmUp.run(target)
   const parts: string[] = []
   for (const [name, plan] of Object.entries(LOADS)) {

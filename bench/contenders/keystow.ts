@@ -8,7 +8,7 @@ export const FLAGS = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--v8
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/keystow', import.meta.url))
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-const [SERVER, CONFIG, PRICES, PROBE] = [
+const [SOURCE, CONFIG, PRICES, PROBE] = [
   path('../../src/server.ts'),
   path('keystow.yaml'),
   path('prices.yaml'),
@@ -38,11 +38,16 @@ export const keystow: Contender = {
   }),
 }
 
-/** The same, and it tells of its heap and takes profiles of itself when it is asked over its channel. */
-export const keystowWithProbe: Contender = {
+const withProbe = (server: string): Contender => ({
   ...keystow,
   launch(site) {
     const { env = {} } = keystow.launch(site)
-    return { command: [site.node, ...FLAGS, '--expose-gc', '--import', PROBE, SERVER], env }
+    return { command: [site.node, ...FLAGS, '--expose-gc', '--import', PROBE, server], env }
   },
-}
+})
+
+/** The same, and it tells of its heap when it is asked over its channel. */
+export const keystowWithProbe = withProbe(BUILT_SERVER)
+
+/** The same from its source, so that profiles that it takes of itself name its modules. */
+export const keystowForProfile = withProbe(SOURCE)
