@@ -8,6 +8,7 @@ export interface Spread {
   readonly min: number
   readonly median: number
   readonly max: number
+  readonly rounds: number
 }
 
 export interface Figures {
@@ -29,10 +30,14 @@ export function createFigures(table: FigureTable = {}): Figures {
 }
 
 export function spreadOf(table: FigureTable, id: ContenderId, metric: Metric): Spread | undefined {
-  const values = table[id]?.[metric]?.toSorted((a, b) => a - b)
-  const [min, max] = [values?.at(0), values?.at(-1)]
-  if (values === undefined || min === undefined || max === undefined) return undefined
-  return { min, median: median(values), max }
+  return spread(table[id]?.[metric] ?? [])
+}
+
+/** Of one value a round; undefined where there was none. */
+export function spread(values: readonly number[]): Spread | undefined {
+  if (values.length === 0) return undefined
+  const [min, max] = [Math.min(...values), Math.max(...values)]
+  return { min, median: median(values), max, rounds: values.length }
 }
 
 export function median(values: readonly number[]): number {
@@ -42,20 +47,32 @@ export function median(values: readonly number[]): number {
   return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2
 }
 
-/**
- * How many times as much as the other: round by round, so that what slowed the machine down for a while slowed
- * down both, and the median of that.
- */
-export function ratioOf(
+/** The metric of two contenders, round by round: what slowed the machine down for a while slowed down both. */
+export function pairRounds(
   table: FigureTable,
   metric: Metric,
   [id, other]: readonly [ContenderId, ContenderId],
-): number | undefined {
+): (readonly [value: number, other: number])[] {
   const [values = [], others = []] = [table[id]?.[metric], table[other]?.[metric]]
-  const rounds = Math.min(values.length, others.length)
-  if (rounds === 0) return undefined
-  return median(values.slice(0, rounds).map((value, i) => value / (others[i] ?? Number.NaN)))
+  return values.flatMap((value, round) => {
+    const beside = others[round]
+    return beside === undefined ? [] : [[value, beside] as const]
+  })
 }
+
+/** How many times as much as the other, in each round. */
+export const ratiosOf = (
+  table: FigureTable,
+  metric: Metric,
+  pair: readonly [ContenderId, ContenderId],
+): number[] => pairRounds(table, metric, pair).map(([value, other]) => value / other)
+
+/** The same, in the middle of the rounds. */
+export const ratioOf = (
+  table: FigureTable,
+  metric: Metric,
+  pair: readonly [ContenderId, ContenderId],
+): number | undefined => spread(ratiosOf(table, metric, pair))?.median
 
 /** Four digits say all that a measurement does, and keep the file small. */
 const round = (value: number): number => Number(value.toPrecision(4))

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { FigureTable } from '../figures.ts'
 import type { RecordedRatios } from '../verdict.ts'
 import { drawPlot } from './plot.ts'
-import { detailedSection, type Language, readmeSection, smokeSection } from './sections.ts'
+import type { Language } from './readme-columns.ts'
+import { detailedSection, readmeSection, smokeSection } from './sections.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const READMES: readonly (readonly [file: string, language: Language])[] = [

@@ -8,11 +8,10 @@ export interface Column {
   /** One, or two that stand together: p50 and p99. */
   readonly metrics: readonly Metric[]
   readonly digits: number
-  /** Shows the least and the most beside the median. */
-  readonly hasSpread?: boolean
 }
 
-const NONE = '–'
+/** Was not measured. */
+export const NONE = '–'
 
 /** A Markdown table of what was measured: a row for each contender, and a column, that has a value at all. */
 export function renderTable(
@@ -32,13 +31,20 @@ export function renderTable(
   return [head, `|---|${'---:|'.repeat(shown.length)}`, ...rows].join('\n')
 }
 
-function showCell(table: FigureTable, id: ContenderId, column: Column): string {
-  const spreads = column.metrics.map((metric) => spreadOf(table, id, metric))
+function showCell(table: FigureTable, id: ContenderId, { metrics, digits }: Column): string {
+  const spreads = metrics.map((metric) => spreadOf(table, id, metric))
   if (spreads.every((spread) => spread === undefined)) return NONE
-  return spreads.map((spread) => (spread === undefined ? NONE : show(spread, column))).join(' / ')
+  return spreads.map((spread) => showSpread(spread, digits)).join(' / ')
 }
 
-function show({ min, median, max }: Spread, { digits, hasSpread = false }: Column): string {
-  const text = (value: number): string => value.toFixed(digits)
-  return hasSpread && min !== max ? `${text(median)} (${text(min)}–${text(max)})` : text(median)
+/** The median, and behind it the least and the most. What has none was measured once. */
+export function showSpread(spread: Spread | undefined, digits: number): string {
+  if (spread === undefined) return NONE
+  const { min, median, max, rounds } = spread
+  const [least, middle, most] = [min, median, max].map((value) => showNumber(value, digits))
+  return rounds === 1 ? `${middle}` : `${middle} (${least}–${most})`
 }
+
+/** Next to the dash of a spread a minus is one. Less than nothing by less than is shown is nothing. */
+const showNumber = (value: number, digits: number): string =>
+  (Number(value.toFixed(digits)) || 0).toFixed(digits).replace('-', '−')

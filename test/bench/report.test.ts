@@ -26,7 +26,12 @@ describe('createFigures', () => {
     const figures = createFigures()
     for (const value of [3, 1, 2]) figures.add('nginx', { startMs: value })
     expect(figures.table).toEqual({ nginx: { startMs: [3, 1, 2] } })
-    expect(spreadOf(figures.table, 'nginx', 'startMs')).toEqual({ min: 1, median: 2, max: 3 })
+    expect(spreadOf(figures.table, 'nginx', 'startMs')).toEqual({
+      min: 1,
+      median: 2,
+      max: 3,
+      rounds: 3,
+    })
     expect(spreadOf(figures.table, 'caddy', 'startMs')).toBeUndefined()
   })
 })
@@ -35,8 +40,8 @@ describe('the tables', () => {
   it('have a row for whoever was measured, and a dash for what was not', () => {
     const rows = rowsOf(readmeSection(TABLE, 'en'))
     expect([...rows.keys()]).toEqual(['', '---', 'direct', 'nginx', '**Keystow**'])
-    expect(rows.get('nginx')).toEqual(['13.0', '10.0', '–', '0.05 / 0.20'])
-    expect(rows.get('**Keystow**')).toEqual(['40.0', '16.0', '33', '–'])
+    expect(rows.get('nginx')).toEqual(['13.0 (12.0–15.0)', '10.0', '–', '0.05 / 0.20'])
+    expect(rows.get('**Keystow**')).toEqual(['40.0 (36.0–42.0)', '16.0', '33', '–'])
   })
 
   it('have the same figures in both languages', () => {
@@ -48,12 +53,38 @@ describe('the tables', () => {
     const text = detailedSection(TABLE, ['two cores'])
     expect(text).toContain('- two cores')
     expect(text).toContain('| nginx | 13.0 (12.0–15.0) | 10.0 |')
-    expect(rowsOf(text).get('Keystow')).toEqual(['3.00', '1.60', '–', '–'])
+    expect(rowsOf(text).get('Keystow')).toEqual(['3.00 (2.80–3.08)', '1.60', '–', '–'])
+  })
+
+  it('show the spread of every figure that has more than one round, also where it is none', () => {
+    const silent = { silentP99Ms: [22.15, 9.356], floodMb: [0, 0] }
+    const rows = rowsOf(detailedSection({ keystow: silent }, []))
+    expect(rows.get('**Keystow**')).toEqual(['0 (0–0)', '15.75 (9.36–22.15)'])
+    const kept = rowsOf(detailedSection({ keystow: { heapBackMb: [-0.02, 1.2, -3.44] } }, []))
+    expect(kept.get('**Keystow**')).toEqual(['0.0 (−3.4–1.2)'])
+  })
+
+  it('show whether memory goes on growing where that was measured', () => {
+    const TITLE = 'Bad input for 15 s'
+    expect(detailedSection(TABLE, [])).not.toContain(TITLE)
+    const text = detailedSection({ keystow: { stalledEarlyMb: [81], stalledLateMb: [82] } }, [])
+    expect(text).toContain(TITLE)
+    expect(rowsOf(text).get('**Keystow**')).toEqual(['81 / 82'])
+  })
+
+  it('name who is left out of a smoke run', () => {
+    const { nginx: _, ...rest } = TABLE
+    const text = smokeSection({ ...rest, 'http-proxy': { jsonCpuUs: [50] } }, {}, 'en')
+    expect(text).toContain('\n\nnginx is left out')
+    expect(text).not.toContain('http-proxy + rate-limit is left out')
   })
 
   it('set a smoke run beside what is recorded', () => {
     const rows = rowsOf(smokeSection(TABLE, { nginx: { jsonCpuUs: 2.5, eventCpuUs: 1.5 } }, 'en'))
-    expect(rows.get('Keystow ÷ nginx (recorded)')).toEqual(['3.00 (2.50)', '1.60 (1.50)'])
+    expect(rows.get('Keystow ÷ nginx; the least recorded')).toEqual([
+      '3.00 (2.80–3.08); 2.50',
+      '1.60; 1.50',
+    ])
   })
 
   it('show with it what is felt, also without a proxy', () => {
@@ -62,7 +93,7 @@ describe('the tables', () => {
     const rows = rowsOf(smokeSection(table, {}, 'en'))
     expect(rows.get('direct')).toEqual(['–', '–', '0.20 / 1.50'])
     expect(rows.get('**Keystow**')?.at(-1)).toBe('0.20 / 1.50')
-    expect(rows.get('Keystow ÷ nginx (recorded)')?.at(-1)).toBe('–')
+    expect(rows.get('Keystow ÷ nginx; the least recorded')?.at(-1)).toBe('–')
   })
 })
 
