@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 import type { FigureTable } from '../figures.ts'
 import type { RecordedRatios } from '../verdict.ts'
+import { aimsSection } from './aims-table.ts'
 import { drawPlot } from './plot.ts'
 import type { Language } from './readme-columns.ts'
 import { detailedSection, readmeSection, smokeSection } from './sections.ts'
@@ -40,6 +41,7 @@ export function writeFull({ table, about }: FullReport): void {
   for (const [file, language] of READMES) {
     writeSection(file, 'full', readmeSection(table, language))
   }
+  writeSection('docs/benchmark.md', 'aims', aimsSection(table))
   writeSection('docs/benchmark.md', 'full', detailedSection(table, about))
   writeText('docs/benchmark.svg', drawPlot(table))
   writeText('bench/results/full.json', `${JSON.stringify({ about, table }, null, 1)}\n`)

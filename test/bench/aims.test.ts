@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+
+import { type Aim, AIMS, judgeAim } from '../../bench/aims.ts'
+import { type FigureTable, spread } from '../../bench/figures.ts'
+import { aimsSection } from '../../bench/report/aims-table.ts'
+
+const AT_MOST: Aim = { what: 'a', limit: 20, unit: 'ms', digits: 1, measure: () => [] }
+const AT_LEAST: Aim = { ...AT_MOST, isLeast: true }
+
+/** The cells behind the first of the first row that begins so. */
+function rowOf(table: FigureTable, what: string): string[] {
+  const row = aimsSection(table)
+    .split('\n')
+    .find((line) => line.startsWith(`| ${what}`))
+  return (row ?? '')
+    .split('|')
+    .slice(2, -1)
+    .map((cell) => cell.trim())
+}
+
+describe('judgeAim', () => {
+  it.each([
+    [[19, 20, 18], 'yes', 'no'],
+    [[19, 21, 18], 'in the median only', 'no'],
+    [[19, 21, 20.1], 'no', 'in the median only'],
+    [[20, 22, 21], 'no', 'yes'],
+    [[], 'not measured', 'not measured'],
+  ])('of %j says %s for at most 20, %s for at least', (values, most, least) => {
+    expect(judgeAim(AT_MOST, spread(values))).toBe(most)
+    expect(judgeAim(AT_LEAST, spread(values))).toBe(least)
+  })
+})
+
+describe('the table of aims', () => {
+  const TABLE: FigureTable = {
+    direct: { addedP50Ms: [0.02, 0.1] },
+    nginx: { jsonCpuUs: [10, 20] },
+    caddy: { jsonCpuUs: [60, 60], eventCpuUs: [20] },
+    'node-alone': { jsonCpuUs: [25, 60] },
+    keystow: {
+      jsonCpuUs: [30, 70],
+      eventCpuUs: [21],
+      addedP50Ms: [0.12, 0.22, 9],
+      heldKb8000: [31],
+    },
+  }
+
+  it('compares round by round, and has who is beside Keystow', () => {
+    const cells = ['≤ 3.2 × nginx', '3.25 (3.00–3.50)', 'no', '2.75 (2.50–3.00)']
+    expect(rowOf(TABLE, 'processor time of a JSON request')).toEqual(cells)
+  })
+
+  it('takes a time without a proxy from that with one, where both were measured in a round', () => {
+    const cells = ['≤ 0.15 ms', '0.11 (0.10–0.12)', 'yes', '–']
+    expect(rowOf(TABLE, 'added to an event of 200 streams, p50')).toEqual(cells)
+  })
+
+  it('says that all streams were held where they were', () => {
+    expect(rowOf(TABLE, 'streams held')).toEqual(['≥ 8000', '8000', 'yes', '–'])
+    expect(rowOf({}, 'streams held')).toEqual(['≥ 8000', '–', 'not measured'])
+  })
+
+  it('counts the columns in which it is better than Caddy', () => {
+    expect(rowOf(TABLE, 'better than Caddy')).toEqual(['all', '1 of 2', 'no', '1 of 1'])
+  })
+
+  it('has a row for every aim, and invents none', () => {
+    const rows = aimsSection({}).split('\n').slice(2)
+    expect(rows).toHaveLength(AIMS.length + 1)
+    expect(rows.every((row) => row.includes('| – | not measured |'))).toBe(true)
+  })
+})
