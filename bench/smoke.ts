@@ -10,29 +10,44 @@ import { liveStreams } from './scenarios/what-users-feel.ts'
 import { judge, type RecordedRatios } from './verdict.ts'
 
 const ROUNDS = 4
-/** What a user feels is shown beside it, and not judged: a busy machine decides it more than a proxy. */
-const FELT_ROUNDS = 2
 /** Once more before it is called slower: a neighbour's noise passes, a regression stays. */
-const FURTHER_ROUNDS = 3
+const FURTHER_ROUNDS = 2
+/** What a user feels is shown beside it, and not judged: a busy machine decides it more than a proxy. */
+const FELT_ROUNDS = 1
 
 export interface Smoke extends Measurement {
   /** What is wrong, a line each. */
   readonly complaints: readonly string[]
+  /** Who could be compared, and is not there. */
+  readonly missing: readonly string[]
+}
+
+interface SmokeOptions {
+  readonly recorded: RecordedRatios
+  /** What is felt is measured also where something is wrong: a table is to have it. */
+  readonly isWritten: boolean
 }
 
 /** Keystow beside what is always there, and nginx where it is installed: has it become slower than it was? */
-export async function runSmoke(stage: Stage, recorded: RecordedRatios): Promise<Smoke> {
+export async function runSmoke(
+  stage: Stage,
+  { recorded, isWritten }: SmokeOptions,
+): Promise<Smoke> {
   const measurement = createMeasurement()
-  const contenders = [nginx, httpProxy, keystow].filter(isInstalled)
+  const wanted = [nginx, httpProxy, keystow]
+  const contenders = wanted.filter(isInstalled)
+  const missing = wanted.filter((contender) => !isInstalled(contender)).map(({ label }) => label)
   const targets = await startAll(measurement, { stage, contenders }, false)
-  await alternate(measurement, liveStreams(FELT_ROUNDS), [stage.direct(), ...targets])
   let complaints = await look(measurement, targets, { rounds: ROUNDS, recorded })
   if (complaints.length > 0) {
     say(`looking again, because of\n  ${complaints.join('\n  ')}`)
     complaints = await look(measurement, targets, { rounds: FURTHER_ROUNDS, recorded })
   }
+  if (complaints.length === 0 || isWritten) {
+    await alternate(measurement, liveStreams(FELT_ROUNDS), [stage.direct(), ...targets])
+  }
   await stopAll(targets)
-  return { ...measurement, complaints }
+  return { ...measurement, complaints, missing }
 }
 
 interface LookOptions {

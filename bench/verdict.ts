@@ -1,7 +1,7 @@
 import type { ContenderId } from './contenders/contender.ts'
 import { type FigureTable, ratioOf } from './figures.ts'
 
-/** Keystow's processor time over a rival's, as it was when somebody last looked closely. */
+/** Keystow's processor time over a rival's: the least of all runs that were recorded since somebody began anew. */
 export type RecordedRatios = Partial<Record<Rival, Partial<Record<SmokeMetric, number>>>>
 
 export type SmokeMetric = 'jsonCpuUs' | 'eventCpuUs'
@@ -46,3 +46,28 @@ export function recordRatios(table: FigureTable): RecordedRatios {
   }
   return ratios
 }
+
+interface UpdateOptions {
+  /** What was measured counts also where it is more: what Keystow does has changed, or what it is compared with. */
+  readonly isAnew: boolean
+}
+
+/** The lesser of what is recorded and what was measured, so that a noisy run loosens nothing. */
+export function updateRatios(
+  recorded: RecordedRatios,
+  measured: RecordedRatios,
+  { isAnew }: UpdateOptions,
+): RecordedRatios {
+  const updated: RecordedRatios = {}
+  for (const rival of RIVALS) {
+    for (const metric of SMOKE_METRICS) {
+      const [known, now] = [recorded[rival]?.[metric], measured[rival]?.[metric]]
+      const kept = isAnew ? (now ?? known) : leastOf(known, now)
+      if (kept !== undefined) (updated[rival] ??= {})[metric] = kept
+    }
+  }
+  return updated
+}
+
+const leastOf = (a: number | undefined, b: number | undefined): number | undefined =>
+  a !== undefined && b !== undefined ? Math.min(a, b) : (a ?? b)

@@ -33,7 +33,7 @@ export const warmUp: Scenario = {
       answers += (await target.load({ ...JSON_LOAD, ms: 1000 })).answers
     }
     for (let i = 0; i < WARM_LOADS && events < WARM_EVENTS; i++) {
-      events += (await target.load({ ...STREAM_LOAD, conns: SMOKE_STREAMS, ms: 1500 })).events
+      events += (await target.load({ ...STREAM_LOAD, conns: SMOKE_STREAMS, ms: 2100 })).events
     }
     return {}
   },
@@ -85,8 +85,9 @@ export const smokeLoads = (rounds: number): Scenario => ({
   name: 'JSON requests, then streams',
   rounds,
   async run(target) {
-    const json = await target.load({ ...JSON_LOAD, ms: 1200 })
-    const streams = await target.load({ ...STREAM_LOAD, conns: SMOKE_STREAMS, ms: 1500 })
+    const json = await target.load({ ...JSON_LOAD, warm: 200, ms: 1000 })
+    const soon = { wait: 300, warm: 500, ms: 1200 }
+    const streams = await target.load({ ...STREAM_LOAD, ...soon, conns: SMOKE_STREAMS })
     return { jsonCpuUs: json.cpuUs / json.answers, eventCpuUs: cpuPerEvent(streams) }
   },
 })

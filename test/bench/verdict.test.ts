@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { FigureTable } from '../../bench/figures.ts'
-import { judge, type RecordedRatios, recordRatios } from '../../bench/verdict.ts'
+import { judge, type RecordedRatios, recordRatios, updateRatios } from '../../bench/verdict.ts'
 
 const RECORDED: RecordedRatios = {
   nginx: { jsonCpuUs: 3, eventCpuUs: 1.6 },
@@ -76,5 +76,39 @@ describe('recordRatios', () => {
     const ratios = recordRatios(SAME)
     expect(ratios['http-proxy']).toEqual({ jsonCpuUs: 0.6, eventCpuUs: 0.8 })
     expect(judge(SAME, ratios)).toEqual([])
+  })
+})
+
+describe('updateRatios', () => {
+  const MEASURED: RecordedRatios = {
+    nginx: { jsonCpuUs: 3.5, eventCpuUs: 1.4 },
+    'http-proxy': { jsonCpuUs: 0.5, eventCpuUs: 0.9 },
+  }
+
+  it('keeps the lesser of what is recorded and what was measured, of each by itself', () => {
+    expect(updateRatios(RECORDED, MEASURED, { isAnew: false })).toEqual({
+      nginx: { jsonCpuUs: 3, eventCpuUs: 1.4 },
+      'http-proxy': { jsonCpuUs: 0.5, eventCpuUs: 0.8 },
+    })
+  })
+
+  it('takes what was measured in its place when it begins anew', () => {
+    expect(updateRatios(RECORDED, MEASURED, { isAnew: true })).toEqual(MEASURED)
+  })
+
+  it.each([false, true])('keeps what was not measured (anew: %s)', (isAnew) => {
+    const { nginx: _, ...rest } = MEASURED
+    expect(updateRatios(RECORDED, rest, { isAnew }).nginx).toEqual(RECORDED.nginx)
+  })
+
+  it('records what nothing is recorded of', () => {
+    expect(updateRatios({}, MEASURED, { isAnew: false })).toEqual(MEASURED)
+  })
+
+  it('never makes the verdict milder, whatever was measured', () => {
+    const slow = keystow([47, 51, 65])
+    const updated = updateRatios(RECORDED, recordRatios(slow), { isAnew: false })
+    expect(updated).toEqual(RECORDED)
+    expect(judge(slow, updated)).toHaveLength(2)
   })
 })
