@@ -53,7 +53,7 @@ export const boundsShape = {
     env: 'BODY_MEMORY_LIMIT_MB',
     expected: 'a whole number from 0 (no limit) to 1000000',
     meaning:
-      'Memory for the bodies of all requests in flight, the first 64 KiB of each not counted; more get 503 (MiB). Never less than three bodies of the `BODY_LIMIT_MB` at the start.',
+      'Memory for the bodies of all requests in flight, the first 64 KiB of each not counted; more get 503 (MiB). Never less than three times the `BODY_LIMIT_MB` that the process was started with.',
   }),
   clientWriteTimeoutMs: milliseconds(1).default(120_000).register(settingInfo, {
     env: 'CLIENT_WRITE_TIMEOUT_MS',

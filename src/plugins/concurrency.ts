@@ -13,7 +13,7 @@ interface ConcurrencyOptions {
   readonly metrics: Metrics
 }
 
-/** Requests in flight for each client. The place is given back when the answer is over, however it ends. */
+/** Requests in flight for each client. The place is given back with the one in `in-flight.ts`. */
 export default fp(
   async function concurrency(app: FastifyInstance, { limitStore, metrics }: ConcurrencyOptions) {
     app.addHook('onRequest', async function takeSlot(request, reply) {
@@ -29,12 +29,6 @@ export default fp(
       // It left while the store was asked, and its close event has passed.
       if (reply.raw.destroyed) slot.release()
     })
-
-    // Before the client has the answer, so that its next request finds the place free.
-    app.addHook('onSend', (request, _reply, payload, done) => {
-      request.record.slot?.release()
-      done(null, payload)
-    })
   },
-  { name: 'concurrency', dependencies: ['identity'] },
+  { name: 'concurrency', dependencies: ['in-flight'] },
 )

@@ -4,7 +4,7 @@ import { createOwnTotal, type ProcessTotal } from '../limits/process-total.ts'
 /** What each body may have without being counted: an ordinary request is served however full the memory is. */
 const FREE_BYTES = 64 * 1024
 
-/** What is counted: bytes, of which a setting may allow more than a cell that threads share can count. */
+/** What is counted in: of bytes, a setting may allow more than a cell that threads share can hold. */
 const BYTES_PER_KIB = 1024
 
 /** What one body takes of the memory for all bodies. */

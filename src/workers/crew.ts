@@ -19,6 +19,9 @@ import { createTotalsMemory, openSharedTotals } from './shared-totals.ts'
 const THREAD_SCRIPT = new URL('../thread.ts', import.meta.url)
 const RESTART_MS = 1000
 
+/** How soon it is tried again where one that takes another's place does not come to listen. */
+const RETRY_MS = 3000
+
 interface CrewOptions {
   readonly threads: number
   /** The port that all of them listen on. */
@@ -62,6 +65,8 @@ export function startCrew(options: CrewOptions): Crew {
   const totals = openSharedTotals(totalsMemory, { threads, thread: 0 })
   const members: Member[] = []
   const listening = new Set<number>()
+  /** Those that have: whatever comes in their place is not the start of the process. */
+  const haveListened = new Set<number>()
   let isStopping = false
   let reportStarted = (): void => {}
   let reportFailed = (_error: Error): void => {}
@@ -87,6 +92,7 @@ export function startCrew(options: CrewOptions): Crew {
       storm: () => options.onStorm(),
       listening() {
         listening.add(thread)
+        haveListened.add(thread)
         if (listening.size === threads) reportStarted()
       },
     })
@@ -119,13 +125,23 @@ export function startCrew(options: CrewOptions): Crew {
     totals.releaseThread(thread)
     const lost = await served.settleLost()
     if (isStopping) return
-    if (!listening.has(thread)) return reportFailed(toError(failure))
-    listening.delete(thread)
-    logger.error({ worker: thread, lost }, 'a worker has ended: another takes its place')
-    options.onTrouble(failure, 'worker')
-    setTimeout(() => {
-      if (!isStopping) members[thread] = start(thread)
-    }, RESTART_MS)
+    if (!haveListened.has(thread)) return reportFailed(toError(failure))
+    const wasListening = listening.delete(thread)
+    if (wasListening) {
+      logger.error({ worker: thread, lost }, 'a worker has ended: another takes its place')
+      options.onTrouble(failure, 'worker')
+    } else {
+      logger.error(
+        { worker: thread, err: toError(failure) },
+        'a worker cannot be started: it is tried again',
+      )
+    }
+    setTimeout(
+      () => {
+        if (!isStopping) members[thread] = start(thread)
+      },
+      wasListening ? RESTART_MS : RETRY_MS,
+    )
   }
 
   for (let thread = 0; thread < threads; thread++) members.push(start(thread))

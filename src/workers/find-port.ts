@@ -17,7 +17,7 @@ interface Wanted {
  * which a port that is shared would not tell.
  */
 export async function findPort(wanted: Wanted, resolve?: Resolve): Promise<number> {
-  for (let left = TRIES; ; left--) {
+  for (let left = TRIES - 1; ; left--) {
     try {
       return await tryPort(wanted, resolve)
     } catch (error) {

@@ -44,8 +44,8 @@ export function openSharedTotals(
 }
 
 /**
- * A thread is ended where it calls or loops, never between what it takes of all and what it notes of that in its own
- * cell, which nobody else writes while it lives.
+ * What a thread has taken it notes in a cell of its own, which nobody else writes while it lives. Nobody ends a serving
+ * thread from outside, in the middle of this: were it so, what it was just giving back would stay taken.
  */
 function openTotal(cells: Int32Array, at: number, thread: number): ProcessTotal {
   const own = at + OWN + thread

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
-import { residentMib } from '../helpers/memory.ts'
+import { ledgerIsOpen, residentMib } from '../helpers/memory.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 import { startUpstream, writePlenty } from '../helpers/upstream.ts'
 
@@ -32,6 +32,7 @@ describe.skipIf(process.platform !== 'linux')('a client that stops reading a 200
     })
     const port = await listeningPort(keystow)
     const pid = keystow.child.pid ?? 0
+    await ledgerIsOpen(pid)
     const idleMib = residentMib(pid)
 
     const socket = connect(port, '127.0.0.1')

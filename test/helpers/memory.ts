@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+import { expect } from 'vitest'
 
 /** The memory that a process has now, in MiB; Linux only. */
 export const residentMib = (pid: number): number => readMib(pid, 'VmRSS')
@@ -10,4 +12,26 @@ function readMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]
   return Number(kib) / 1024
+}
+
+/**
+ * Resolves when the ledger's thread has opened its database, some time behind the start: what it takes is no growth of
+ * what is measured.
+ */
+export async function ledgerIsOpen(pid: number): Promise<void> {
+  await expect.poll(() => openFiles(pid), { timeout: 10_000 }).toMatch(/\/ledger\.db-wal$/m)
+}
+
+const openFiles = (pid: number): string =>
+  readdirSync(`/proc/${pid}/fd`)
+    .map((name) => readLink(`/proc/${pid}/fd/${name}`))
+    .join('\n')
+
+/** It may have been closed since it was listed. */
+function readLink(file: string): string {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return ''
+  }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { startGateway, TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
-import { peakMib } from '../helpers/memory.ts'
+import { ledgerIsOpen, peakMib } from '../helpers/memory.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 import { startUpstream, writePlenty } from '../helpers/upstream.ts'
 
@@ -49,6 +49,7 @@ describe.skipIf(process.platform !== 'linux')('an event of 120 MB', () => {
     })
     const port = await listeningPort(keystow)
     const pid = keystow.child.pid ?? 0
+    await ledgerIsOpen(pid)
     const idleMib = peakMib(pid)
     const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, POST)
     let bytes = 0

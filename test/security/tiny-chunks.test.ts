@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
-import { peakMib } from '../helpers/memory.ts'
+import { ledgerIsOpen, peakMib } from '../helpers/memory.ts'
 import { listeningPort, startProcess } from '../helpers/process.ts'
 import { connectRaw, type RawConnection } from '../helpers/raw.ts'
 import { startUpstream } from '../helpers/upstream.ts'
@@ -51,6 +51,7 @@ describe.skipIf(process.platform !== 'linux')('a body in many chunks', () => {
     ['an upload', 'audio/mpeg', '/v1/audio/transcriptions'],
   ])('of one byte (%s) is refused long before its limit', async (_what, contentType, path) => {
     const { client, pid, upstream } = await start()
+    await ledgerIsOpen(pid)
     const idleMib = peakMib(pid)
     client.send(head(path, contentType) + START)
     await sendChunks(client, 1, 2_000_000)
@@ -64,6 +65,7 @@ describe.skipIf(process.platform !== 'linux')('a body in many chunks', () => {
 
   it('of a hundred bytes takes little more memory than its bytes', async () => {
     const { client, pid } = await start()
+    await ledgerIsOpen(pid)
     const idleMib = peakMib(pid)
     client.send(head('/v1/chat/completions', 'application/json') + START)
     await sendChunks(client, 100, 200_000)

@@ -39,4 +39,32 @@ describe('a worker that dies', () => {
     await crew.stop('the test is over')
     expect(trouble).toHaveLength(1)
   })
+
+  it('has its place taken, also where that has to be tried again', async () => {
+    const lines: Record<string, unknown>[] = []
+    const trouble: unknown[] = []
+    const ledger = createSqliteLedgerStore({ timeZone: 'UTC', retentionDays: 1, onNotice() {} })
+    const crew = startCrew({
+      threads: 1,
+      port: 0,
+      ledger,
+      logger: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }),
+      metrics: createMetrics(),
+      script: new URL('stumbling-thread.ts', import.meta.url),
+      onStorm: () => {},
+      onTrouble: (error) => trouble.push(error),
+    })
+    onTestFinished(() => ledger.close())
+    await crew.started
+    await expect
+      .poll(() => lines, { timeout: 20_000 })
+      .toMatchObject([
+        { msg: 'a worker has ended: another takes its place' },
+        { msg: 'a worker cannot be started: it is tried again', err: { message: /second/ } },
+      ])
+    await expect.poll(() => crew.exposition(), { timeout: 20_000 }).toContain('test_life 3')
+    await crew.stop('the test is over')
+    // The second is no bug of Keystow's that ten of in a minute would end the process.
+    expect(trouble).toMatchObject([{ message: 'the first dies' }])
+  })
 })

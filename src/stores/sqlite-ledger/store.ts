@@ -4,7 +4,6 @@ import {
   counterKey,
   createLimitLister,
   INSTANCE_SCOPE,
-  type Limit,
   type Opening,
   type Reservation,
 } from '../../usage/budget.ts'
@@ -108,19 +107,16 @@ interface Parts {
 function createRequests({ pipeline: { journal }, calendar, book, sync, running }: Parts) {
   const findCounterKeys = createCounterKeys(calendar)
   const listLimits = createLimitLister(calendar)
-  const openings = createOpenings(sync)
+  const openings = createOpenings()
   let droppedEntries = 0
   return {
     stats: () => ({ inFlight: running.count(), droppedEntries }),
     async open(reservation: Reservation): Promise<Opening> {
       const { id } = reservation
       const limits = listLimits(reservation)
-      const isKnown = book.missing(limits).length === 0
-      if (!isKnown) await openings.know(id, limits)
-      const isWanted = isKnown || openings.end(id)
+      if (book.missing(limits).length > 0) await openings.during(id, () => sync.know(limits))
       const opened = running.get(id)
       if (opened !== undefined) return { isGranted: true, grantedMicros: opened.grantedMicros }
-      if (!isWanted) throw unavailable(new Error('it was settled before it was opened'))
       if (running.count() >= MAX_RUNNING) throw unavailable(new Error('too many requests run'))
       const granted = book.reserve(id, limits, reservation)
       if (!granted.isGranted) return granted
@@ -138,7 +134,7 @@ function createRequests({ pipeline: { journal }, calendar, book, sync, running }
       return grantedMicros
     },
     async settle(entry: LedgerEntry): Promise<void> {
-      openings.end(entry.id)
+      openings.settle(entry.id)
       const opened = running.take(entry.id)
       book.release(entry.id)
       const stored = toStoredEntry(entry, opened?.reservation.at)
@@ -155,24 +151,29 @@ function createRequests({ pipeline: { journal }, calendar, book, sync, running }
 
 /** Requests that wait for what the database knows of their budgets. */
 interface Openings {
-  know(id: string, limits: readonly Limit[]): Promise<void>
-  /** It is opened or settled, whichever comes first: what is held for it afterwards nobody would give back. */
-  end(id: string): boolean
+  /** Waits. Rejects when the request is settled meanwhile: what is held for it then, nobody would give back. */
+  during(id: string, wait: () => Promise<void>): Promise<void>
+  settle(id: string): void
 }
 
-function createOpenings(sync: BudgetSync): Openings {
-  const waiting = new Set<string>()
+function createOpenings(): Openings {
+  const waits = new Map<string, { openers: number; isSettled: boolean }>()
   return {
-    async know(id, limits) {
-      waiting.add(id)
+    async during(id, wait) {
+      const one = waits.get(id) ?? { openers: 0, isSettled: false }
+      waits.set(id, one)
+      one.openers++
       try {
-        await sync.know(limits)
-      } catch (error) {
-        waiting.delete(id)
-        throw error
+        await wait()
+        if (one.isSettled) throw unavailable(new Error('it was settled before it was opened'))
+      } finally {
+        if (--one.openers === 0) waits.delete(id)
       }
     },
-    end: (id) => waiting.delete(id),
+    settle(id) {
+      const one = waits.get(id)
+      if (one !== undefined) one.isSettled = true
+    },
   }
 }
 

@@ -18,12 +18,12 @@ const CALL_TIMEOUT_MS = 30_000
 
 const RESTART_MS = 1000
 
-/** Nobody may need it for long, and what a former process wrote is to be entered. */
+/** Nobody may ask for long, and what is written is to be entered. */
 const START_WITHIN_MS = 500
 
 /**
- * The thread that owns the database, seen from the event loop. It is started by whoever first needs it: on one core
- * its start takes a sixth of the process's own, and the first answer comes before.
+ * The thread that owns the database, seen from the event loop. It is started by whoever first asks it something, or
+ * when the process has had the time to start: on one core the two starts take a fifth longer together.
  */
 export interface WorkerLink {
   /** Tells how far the journal is written. */
@@ -61,9 +61,14 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
   function start(): void {
     clearTimeout(starting)
     isToStart = false
-    worker = new Worker(options.script ?? WORKER_SCRIPT, {
-      workerData: { ...options.setup, firstSegment },
-    })
+    try {
+      worker = new Worker(options.script ?? WORKER_SCRIPT, {
+        workerData: { ...options.setup, firstSegment },
+      })
+    } catch (error) {
+      // The system has no more threads to give.
+      return onCrash(toError(error))
+    }
     worker.on('message', receive)
     worker.on('error', onCrash)
     if (sent !== undefined) post(sent)
@@ -108,7 +113,8 @@ export function createWorkerLink(options: WorkerLinkOptions): WorkerLink {
   return {
     send(message) {
       sent = message
-      if (isToStart) start()
+      // Of several texts only the last would be kept.
+      if (isToStart && message.type === 'text') start()
       else post(message)
     },
     call(call) {
@@ -145,3 +151,6 @@ const isAnswerTo = <Name extends CallName>(
   { name }: CallOf<Name>,
   answer: AnyAnswer,
 ): answer is AnyAnswer & Answer<Name> => answer.name === name
+
+const toError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(String(error))
