@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
-// A schema is used a few times here: parsers made of code would have to be compiled for that, at every start.
+// For the whole process: a schema of the settings is used a few times, and the parsers that zod would make of it in code
+// have to be compiled at every start. The one that reads many rows, of the provider's log, loses 0.1 ms a page.
 z.config({ jitless: true })
 
 export { z }
