@@ -19,9 +19,10 @@ const STREAM_LOAD = {
 const BUSY_STREAMS = 500
 const SMOKE_STREAMS = 200
 
-const WARM_ANSWERS = 12_000
+/** From the fifth load on, or some twenty thousand answers, a server of JavaScript no longer becomes cheaper. */
+const WARM_ANSWERS = 24_000
 const WARM_EVENTS = 20_000
-const WARM_LOADS = 3
+const WARM_LOADS = 6
 
 /** Code that has been run often enough to be compiled, and connections that are open. */
 export const warmUp: Scenario = {
