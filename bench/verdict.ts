@@ -36,16 +36,11 @@ function complain(table: FigureTable, recorded: RecordedRatios, metric: SmokeMet
 }
 
 /** What this run would have recorded. */
-export function recordRatios(table: FigureTable): RecordedRatios {
-  const ratios: RecordedRatios = {}
-  for (const rival of RIVALS) {
-    for (const metric of SMOKE_METRICS) {
-      const ratio = ratioOf(table, metric, ['keystow', rival])
-      if (ratio !== undefined) (ratios[rival] ??= {})[metric] = Number(ratio.toFixed(2))
-    }
-  }
-  return ratios
-}
+export const recordRatios = (table: FigureTable): RecordedRatios =>
+  ratiosBy((rival, metric) => {
+    const ratio = ratioOf(table, metric, ['keystow', rival])
+    return ratio === undefined ? undefined : Number(ratio.toFixed(2))
+  })
 
 interface UpdateOptions {
   /** What was measured counts also where it is more: what Keystow does has changed, or what it is compared with. */
@@ -53,20 +48,26 @@ interface UpdateOptions {
 }
 
 /** The lesser of what is recorded and what was measured, so that a noisy run loosens nothing. */
-export function updateRatios(
+export const updateRatios = (
   recorded: RecordedRatios,
   measured: RecordedRatios,
   { isAnew }: UpdateOptions,
-): RecordedRatios {
-  const updated: RecordedRatios = {}
+): RecordedRatios =>
+  ratiosBy((rival, metric) => {
+    const [known, now] = [recorded[rival]?.[metric], measured[rival]?.[metric]]
+    return isAnew ? (now ?? known) : leastOf(known, now)
+  })
+
+/** Of every rival and metric; those for which there is none are left out. */
+function ratiosBy(read: (rival: Rival, metric: SmokeMetric) => number | undefined): RecordedRatios {
+  const ratios: RecordedRatios = {}
   for (const rival of RIVALS) {
     for (const metric of SMOKE_METRICS) {
-      const [known, now] = [recorded[rival]?.[metric], measured[rival]?.[metric]]
-      const kept = isAnew ? (now ?? known) : leastOf(known, now)
-      if (kept !== undefined) (updated[rival] ??= {})[metric] = kept
+      const ratio = read(rival, metric)
+      if (ratio !== undefined) (ratios[rival] ??= {})[metric] = ratio
     }
   }
-  return updated
+  return ratios
 }
 
 const leastOf = (a: number | undefined, b: number | undefined): number | undefined =>
