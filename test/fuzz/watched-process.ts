@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { createFolder } from '../helpers/folder.ts'
+import { openFiles, readProc } from '../helpers/open-files.ts'
 import { START_FLAGS } from '../helpers/start-flags.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -59,11 +60,6 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
     }
   })
   const { pid = 0 } = child
-  function openFiles(): string[] {
-    const folder = `/proc/${pid}/fd`
-    const names = readProc(() => readdirSync(folder)) ?? []
-    return names.map((name) => readProc(() => readlinkSync(`${folder}/${name}`)) ?? 'gone')
-  }
   return {
     child,
     ended,
@@ -74,8 +70,8 @@ export async function startWatched({ env, onOutput }: WatchOptions): Promise<Wat
           readProc(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? '',
         )?.[1] ?? 0,
       ) / 1024,
-    fds: () => openFiles().length,
-    openFiles,
+    fds: () => openFiles(pid).length,
+    openFiles: () => openFiles(pid),
     async stop() {
       isStopping = true
       kill()
@@ -90,14 +86,5 @@ export async function waitForLedger(keystow: WatchedProcess): Promise<void> {
   const isOpen = (): boolean => keystow.openFiles().some((file) => file.endsWith('/ledger.db-wal'))
   for (let tries = 0; tries < 100 && !isOpen(); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
-
-/** What /proc says of a process; undefined when it has ended. */
-function readProc<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
   }
 }

@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 import { expect } from 'vitest'
+
+import { openFiles } from './open-files.ts'
 
 /** The memory that a process has now, in MiB; Linux only. */
 export const residentMib = (pid: number): number => readMib(pid, 'VmRSS')
@@ -19,19 +21,7 @@ function readMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
  * what is measured.
  */
 export async function ledgerIsOpen(pid: number): Promise<void> {
-  await expect.poll(() => openFiles(pid), { timeout: 10_000 }).toMatch(/\/ledger\.db-wal$/m)
-}
-
-const openFiles = (pid: number): string =>
-  readdirSync(`/proc/${pid}/fd`)
-    .map((name) => readLink(`/proc/${pid}/fd/${name}`))
-    .join('\n')
-
-/** It may have been closed since it was listed. */
-function readLink(file: string): string {
-  try {
-    return readlinkSync(file)
-  } catch {
-    return ''
-  }
+  await expect
+    .poll(() => openFiles(pid), { timeout: 10_000 })
+    .toContainEqual(expect.stringMatching(/\/ledger\.db-wal$/))
 }

@@ -1,9 +1,8 @@
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
-import { createMetrics } from '../../src/metrics.ts'
 import { createSqliteLedgerStore } from '../../src/stores/sqlite-ledger/store.ts'
-import { startCrew } from '../../src/workers/crew.ts'
+import { startTestCrew } from '../helpers/crew.ts'
 import { createFolder } from '../helpers/folder.ts'
 
 describe('a worker that dies', () => {
@@ -14,17 +13,7 @@ describe('a worker that dies', () => {
       retentionDays: 1,
       onNotice: () => {},
     })
-    const trouble: unknown[] = []
-    const crew = startCrew({
-      threads: 1,
-      port: 0,
-      ledger,
-      logger: pino({ level: 'silent' }),
-      metrics: createMetrics(),
-      script: new URL('dying-thread.ts', import.meta.url),
-      onStorm: () => {},
-      onTrouble: (error) => trouble.push(error),
-    })
+    const { crew, trouble } = startTestCrew('dying-thread.ts', ledger)
     onTestFinished(() => ledger.close())
     await crew.started
     await expect.poll(() => trouble, { timeout: 10_000 }).toHaveLength(1)
@@ -42,18 +31,9 @@ describe('a worker that dies', () => {
 
   it('has its place taken, also where that has to be tried again', async () => {
     const lines: Record<string, unknown>[] = []
-    const trouble: unknown[] = []
     const ledger = createSqliteLedgerStore({ timeZone: 'UTC', retentionDays: 1, onNotice() {} })
-    const crew = startCrew({
-      threads: 1,
-      port: 0,
-      ledger,
-      logger: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }),
-      metrics: createMetrics(),
-      script: new URL('stumbling-thread.ts', import.meta.url),
-      onStorm: () => {},
-      onTrouble: (error) => trouble.push(error),
-    })
+    const logger = pino({}, { write: (line) => void lines.push(JSON.parse(line)) })
+    const { crew, trouble } = startTestCrew('stumbling-thread.ts', ledger, logger)
     onTestFinished(() => ledger.close())
     await crew.started
     await expect

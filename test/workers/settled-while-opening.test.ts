@@ -6,17 +6,15 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
-import { createMetrics } from '../../src/metrics.ts'
 import type { LedgerNotice, LedgerStore } from '../../src/stores/ledger-store.ts'
 import { createRedisLedgerStore } from '../../src/stores/redis-ledger/store.ts'
 import { createSqliteLedgerStore } from '../../src/stores/sqlite-ledger/store.ts'
 import type { Opening, Reservation } from '../../src/usage/budget.ts'
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts'
-import { startCrew } from '../../src/workers/crew.ts'
 import { type ServedLedger, serveLedger } from '../../src/workers/ledger-calls.ts'
+import { startTestCrew } from '../helpers/crew.ts'
 import { createFolder } from '../helpers/folder.ts'
 import { makeEntry, makeEstimate, makeReservation, moneyCap, NOON } from '../helpers/ledger.ts'
 import { redisServer, startRedis } from '../helpers/redis.ts'
@@ -165,17 +163,7 @@ describe('a request whose thread dies', () => {
 
   it('leaves nothing reserved, in a real thread', async () => {
     const { ledger, block, free } = await startBusy()
-    const trouble: unknown[] = []
-    const crew = startCrew({
-      threads: 1,
-      port: 0,
-      ledger,
-      logger: pino({ level: 'silent' }),
-      metrics: createMetrics(),
-      script: new URL('dying-while-opening-thread.ts', import.meta.url),
-      onStorm: () => {},
-      onTrouble: (error) => trouble.push(error),
-    })
+    const { crew, trouble } = startTestCrew('dying-while-opening-thread.ts', ledger)
     await crew.started
     await block()
     crew.reload('open and die')
