@@ -11,6 +11,7 @@ import { startDemoUpstream } from '../demo/upstream.ts'
 import { describeListenProblem } from '../listen-problem.ts'
 import { openLogDestination } from '../log-destination.ts'
 import { createServices } from '../services.ts'
+import { codeOf } from '../thrown.ts'
 import { readArguments } from './arguments.ts'
 import { EXIT_CONFIG } from './exit-codes.ts'
 import { onStopRequests } from './stop-signals.ts'
@@ -98,7 +99,7 @@ async function listen({ host, port }: Config): Promise<string> {
   try {
     return await app.listen({ host, port })
   } catch (error) {
-    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+    const isTaken = codeOf(error) === 'EADDRINUSE'
     const isAsked = (process.env['PORT'] ?? '') !== ''
     if (isTaken && !isAsked) return app.listen({ host, port: 0 })
     return fail(1, `The demo ${describeListenProblem(error, { host, port })}`)

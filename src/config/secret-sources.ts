@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 
 import { MIN_TOKEN_LENGTH } from '../clients/client-token.ts'
 import { createSecret, type Secret } from '../secret.ts'
+import { codeOf } from '../thrown.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -129,7 +130,7 @@ function readText(path: string, before: string | undefined): FileText {
 }
 
 function readProblem(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = codeOf(error)
   if (code === 'ENOENT') return 'the file does not exist'
   if (code === 'EACCES') return 'the file may not be read'
   if (code === 'EISDIR') return 'it is a folder'

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 
+import { urlHost } from '../http/url-host.ts'
 import { answerRequest } from './answer-request.ts'
 import { type BillEntry, createBill } from './bill.ts'
 import { createExchange, type ReceivedRequest } from './exchange.ts'
@@ -75,7 +76,7 @@ export async function startDemoUpstream(options: DemoUpstreamOptions): Promise<D
   const port = readPort(server)
   const scheme = options.tls === undefined ? 'http' : 'https'
   return {
-    origin: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    origin: `${scheme}://${urlHost(host)}:${port}`,
     port,
     received,
     open: () => open,

@@ -1,5 +1,7 @@
 import { lookup } from 'node:dns/promises'
 
+import { codeOf } from '../thrown.ts'
+
 const NAME = 'localhost'
 
 /** What a system without IPv6, or without the address, says: its list of names may still have it. */
@@ -20,8 +22,7 @@ export async function otherAddresses(
 }
 
 /** Whether nobody can listen there on this machine; the first address is enough then. */
-export const hasNoSuchAddress = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && NO_SUCH_ADDRESS.has(error.code)
+export const hasNoSuchAddress = (error: unknown): boolean => NO_SUCH_ADDRESS.has(codeOf(error))
 
 async function lookUpAll(name: string): Promise<readonly string[]> {
   return (await lookup(name, { all: true })).map(({ address }) => address)

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { hasNoSuchAddress, otherAddresses, type Resolve } from '../http/localhost-addresses.ts'
+import { urlHost } from '../http/url-host.ts'
 import { describeListenProblem } from '../listen-problem.ts'
 
 interface LocalhostOptions {
@@ -53,5 +54,3 @@ export default fp(
   },
   { name: 'localhost' },
 )
-
-const urlHost = (address: string): string => (address.includes(':') ? `[${address}]` : address)

@@ -1,3 +1,4 @@
+import { codeOf } from '../thrown.ts'
 import type { RawHeaders } from './connection-tokens.ts'
 import { type CredentialPool, isRefusal, type Turn } from './credential-pool.ts'
 import { parseRetryAfterMs } from './retry-after.ts'
@@ -61,5 +62,4 @@ function takeNext(turns: CredentialTurns): boolean {
 }
 
 /** Nobody listens: the upstream has not seen a byte. */
-const isConnectionRefused = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
+const isConnectionRefused = (error: unknown): boolean => codeOf(error) === 'ECONNREFUSED'

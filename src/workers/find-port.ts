@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 
 import { hasNoSuchAddress, otherAddresses, type Resolve } from '../http/localhost-addresses.ts'
+import { codeOf } from '../thrown.ts'
 
 /** A port that is free on one address may be taken on another. */
 const TRIES = 10
@@ -21,7 +22,7 @@ export async function findPort(wanted: Wanted, resolve?: Resolve): Promise<numbe
     try {
       return await tryPort(wanted, resolve)
     } catch (error) {
-      if (wanted.port !== 0 || left === 0 || !isTaken(error)) throw error
+      if (wanted.port !== 0 || left === 0 || codeOf(error) !== 'EADDRINUSE') throw error
     }
   }
 }
@@ -44,9 +45,6 @@ async function tryPort({ host, port }: Wanted, resolve?: Resolve): Promise<numbe
     await Promise.all(servers.map(close))
   }
 }
-
-const isTaken = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
 
 async function listen(host: string, port: number): Promise<Server> {
   const server = createServer()

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 
 import { describe, expect, it } from 'vitest'
 
+import { urlHost } from '../../src/http/url-host.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
 import { startProcess } from '../helpers/process.ts'
 import { ADMIN_TOKEN, startThreads, THREADS, times, workersOf } from '../helpers/threads.ts'
@@ -42,9 +43,7 @@ describe('several workers', () => {
       HOST: 'localhost',
       NODE_OPTIONS: `--import ${more.href}`,
     })
-    const hosts = (await addressesOfLocalhost()).map((address) =>
-      address.includes(':') ? `[${address}]` : address,
-    )
+    const hosts = (await addressesOfLocalhost()).map(urlHost)
     for (const [index, host] of hosts.entries()) {
       await expect
         .poll(() => keystow.stdout().split(`listening at http://${host}:`).length - 1, PATIENT)

@@ -1,7 +1,7 @@
 import type { ListLimits, Opening } from '../../usage/budget.ts'
 import type { LedgerStore } from '../ledger-store.ts'
 import type { Rounds } from '../rounds.ts'
-import { unavailable } from '../unavailable.ts'
+import { settledMeanwhile, unavailable } from '../unavailable.ts'
 import type { LocalBudgets } from './local-budgets.ts'
 import type { Held, Reservations } from './reservations.ts'
 
@@ -71,7 +71,7 @@ export function createGranting(options: GrantingOptions): Pick<LedgerStore, 'ope
         if (opening.get(id) === undefined) {
           // Settled meanwhile: it may have been entered before it was granted, and nobody would give that back.
           onUnmade(one)
-          throw unavailable(new Error('it was settled before it was opened'))
+          throw settledMeanwhile()
         }
         held.set(id, { ...one, grantedMicros: granted.grantedMicros })
         return granted

@@ -13,6 +13,7 @@ import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import { type FileLock, takeFileLock } from '../file-lock.ts'
 import { makeFolder } from '../make-folder.ts'
 import { formatEntry, parseEntry } from './keys.ts'
+import { toError } from '../../thrown.ts'
 
 /** Entries that wait at most: some fifty megabytes. */
 const MAX_ENTRIES = 100_000
@@ -174,6 +175,3 @@ function readEntries(name: string): LedgerEntry[] {
       }
     })
 }
-
-const toError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error))

@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { codeOf } from '../../thrown.ts'
 import { type FileLock, takeFileLock } from '../file-lock.ts'
 import { makeFolder } from '../make-folder.ts'
 
@@ -51,5 +52,6 @@ function probe(file: string): void {
 }
 
 /** A full disk is waited for while the process runs. */
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+const isFull = (error: unknown): boolean => FULL.has(codeOf(error))
+
+const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT'])

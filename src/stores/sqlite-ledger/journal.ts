@@ -1,4 +1,5 @@
 import type { JournalSink, Position } from './segments.ts'
+import { toError } from '../../thrown.ts'
 
 /** How soon writing is tried again after it failed. */
 const RETRY_MS = 500
@@ -85,6 +86,3 @@ export function createJournal(options: JournalOptions): Journal {
     },
   }
 }
-
-const toError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error))

@@ -13,7 +13,7 @@ import { createCounterKeys } from '../../usage/counter-keys.ts'
 import { toStoredEntry } from '../../usage/entry-codec.ts'
 import type { LedgerEntry } from '../../usage/ledger-entry.ts'
 import type { LedgerNotice, LedgerStore } from '../ledger-store.ts'
-import { unavailable } from '../unavailable.ts'
+import { settledMeanwhile, unavailable } from '../unavailable.ts'
 import { type BudgetSync, createBudgetSync } from './budget-sync.ts'
 import { takeFolder } from './folder.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
@@ -165,7 +165,7 @@ function createOpenings(): Openings {
       one.openers++
       try {
         await wait()
-        if (one.isSettled) throw unavailable(new Error('it was settled before it was opened'))
+        if (one.isSettled) throw settledMeanwhile()
       } finally {
         if (--one.openers === 0) waits.delete(id)
       }

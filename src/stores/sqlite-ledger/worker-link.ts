@@ -12,6 +12,7 @@ import type {
   WorkerSetup,
 } from './protocol.ts'
 import type { Position } from './segments.ts'
+import { toError } from '../../thrown.ts'
 
 /** A call that takes longer is given up; a large query takes seconds. */
 const CALL_TIMEOUT_MS = 30_000
@@ -151,6 +152,3 @@ const isAnswerTo = <Name extends CallName>(
   { name }: CallOf<Name>,
   answer: AnyAnswer,
 ): answer is AnyAnswer & Answer<Name> => answer.name === name
-
-const toError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error))

@@ -11,6 +11,7 @@ import { createIntake } from './intake.ts'
 import type { AnyAnswer, AnyCall, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
 import { createQueries, type LedgerQueries } from './queries.ts'
 import { createRetention } from './retention.ts'
+import { toError } from '../../thrown.ts'
 
 /** How soon entering is tried again after it failed. */
 const RETRY_MS = 500
@@ -159,8 +160,4 @@ function watch(): void {
 /** Changes when another connection has written, and not with what this one writes. */
 function readVersion(database: DatabaseSync): unknown {
   return database.prepare('PRAGMA data_version').get()?.['data_version']
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }
