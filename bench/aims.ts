@@ -51,7 +51,7 @@ const ms = (what: string, limit: number, measure: Measure): Aim => ({
   measure,
 })
 
-/** All that is a number; those of the issue that asked for the benchmark. */
+/** All that is a number. */
 export const AIMS: readonly Aim[] = [
   nginxTimes('processor time of a JSON request', 3.2, 'jsonCpuUs'),
   nginxTimes('the same with TLS to the upstream', 2.5, 'jsonTlsCpuUs'),

@@ -8,6 +8,7 @@ import { parseConfig, type ValidConfig } from '../config/load.ts'
 import { readServerInputs } from '../config/read-inputs.ts'
 import { createSecretFiles } from '../config/secret-sources.ts'
 import { openLogDestination } from '../log-destination.ts'
+import { stopPretenuring } from '../pretenuring.ts'
 import type { Running } from '../running.ts'
 import { serveAlone } from '../serve-alone.ts'
 import { serveWithThreads } from '../serve-with-threads.ts'
@@ -85,7 +86,8 @@ async function run(): Promise<void> {
     if (!hasLostTerminal()) running.reload(signal)
     else stop(signal, 0)
   })
-  if (!(await running.listen())) process.exitCode = 1
+  if (await running.listen()) stopPretenuring()
+  else process.exitCode = 1
 }
 
 /** SIGHUP also says that the terminal is gone in which somebody ran this, and who would look after it then? */
