@@ -36,7 +36,7 @@ COPY --from=build /app/dist ./dist
 RUN install -d -o 1000 -g 1000 node_modules/.cache/keystow
 USER 1000:1000
 ENV NODE_COMPILE_CACHE=/app/node_modules/.cache/keystow
-RUN ["node", "--max-semi-space-size=4", "--no-parallel-scavenge", "--v8-pool-size=2", "dist/server.js", "--help"]
+RUN ["node", "--min-semi-space-size=4", "--max-semi-space-size=4", "--no-parallel-scavenge", "--v8-pool-size=2", "dist/server.js", "--help"]
 RUN ["node", "src/server.ts", "--help"]
 # Under a read-only root SQLite finds no place for its temporary files but the volume: sorting fails without one.
 ENV HOST=0.0.0.0 PORT=8787 DATA_DIR=/data SQLITE_TMPDIR=/data
@@ -44,4 +44,4 @@ VOLUME /data
 EXPOSE 8787
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--no-parallel-scavenge", "--v8-pool-size=2", "dist/server.js"]
+CMD ["node", "--min-semi-space-size=4", "--max-semi-space-size=4", "--no-parallel-scavenge", "--v8-pool-size=2", "dist/server.js"]

@@ -4,7 +4,12 @@ import { BUILT_SERVER } from '../rig/build-server.ts'
 import { type Contender, nodeEnv } from './contender.ts'
 
 /** As the image does. */
-export const FLAGS = ['--max-semi-space-size=4', '--no-parallel-scavenge', '--v8-pool-size=2']
+export const FLAGS = [
+  '--min-semi-space-size=4',
+  '--max-semi-space-size=4',
+  '--no-parallel-scavenge',
+  '--v8-pool-size=2',
+]
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/keystow', import.meta.url))
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
