@@ -24,6 +24,12 @@ export interface Estimate extends Usage {
   readonly costMicros: number | undefined
 }
 
+/** Grows with whatever is used, and changes in no other way. */
+export function progressOf(estimate: Estimate): number {
+  const { costMicros = 0, inputTokens, outputTokens, images, characters, audioMs } = estimate
+  return costMicros + inputTokens + outputTokens + images + characters + audioMs
+}
+
 /** What is known of a request before its call, and set aside for it. */
 export interface Reservation {
   /** The request's id; also its entry's. */
@@ -87,17 +93,17 @@ export type ListLimits = (
   reservation: Pick<Reservation, 'at' | 'clientId' | 'currency' | 'caps'>,
 ) => readonly Limit[]
 
+/** Clients that share a list of caps and are kept in mind at once: with `OPEN_ACCESS` every address is one. */
+const MAX_CLIENTS = 1000
+
 /** The caps of a client are the same with every request, and so are its limits until midnight. */
 export function createLimitLister(calendar: Calendar): ListLimits {
-  const lists = new WeakMap<readonly BudgetCap[], LimitList>()
+  const known = new WeakMap<readonly BudgetCap[], Map<string, LimitList>>()
   return ({ at, clientId, currency, caps }) => {
     const [day, month] = [calendar.day(at), calendar.month(at)]
-    const found = lists.get(caps)
-    const isSame =
-      found?.day === day &&
-      found.month === month &&
-      found.currency === currency &&
-      found.clientId === clientId
+    const clients = known.get(caps) ?? new Map<string, LimitList>()
+    const found = clients.get(clientId)
+    const isSame = found?.day === day && found.month === month && found.currency === currency
     if (isSame) return found.limits
     const limits = caps
       .map((cap): Limit => {
@@ -107,7 +113,9 @@ export function createLimitLister(calendar: Calendar): ListLimits {
         return { ...cap, counterKey: counterKey(unit, key, scope), resetAt: endsAt }
       })
       .toSorted((a, b) => b.resetAt - a.resetAt)
-    lists.set(caps, { day, month, currency, clientId, limits })
+    if (clients.size >= MAX_CLIENTS) clients.clear()
+    clients.set(clientId, { day, month, currency, limits })
+    known.set(caps, clients)
     return limits
   }
 }
@@ -116,7 +124,6 @@ interface LimitList {
   readonly day: Period
   readonly month: Period
   readonly currency: Currency
-  readonly clientId: string
   readonly limits: readonly Limit[]
 }
 

@@ -6,8 +6,15 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../stores/ledger-store.ts'
+import { createRounds } from '../stores/rounds.ts'
 import { orUnavailable } from '../stores/unavailable.ts'
-import { type BudgetCap, type Estimate, type Opening, type Reservation } from '../usage/budget.ts'
+import {
+  type BudgetCap,
+  type Estimate,
+  type Opening,
+  progressOf,
+  type Reservation,
+} from '../usage/budget.ts'
 import type { LedgerEntry } from '../usage/ledger-entry.ts'
 import { lostEntryOf } from '../usage/lost-entry.ts'
 import { NO_USAGE } from '../usage/usage.ts'
@@ -26,7 +33,7 @@ export type LedgerCalls = {
     readonly output: number
   }
   readonly settle: { readonly input: LedgerEntry; readonly output: void }
-  /** What requests that run have used by now, by their ids. */
+  /** What requests that run have used by now, by their ids; those that have used more since they were told of. */
   readonly progress: {
     readonly input: readonly (readonly [string, Estimate])[]
     readonly output: void
@@ -42,46 +49,52 @@ export type LedgerCalls = {
 /** What requests need of a ledger; corrections are another process's business. */
 export type ServingLedger = Omit<LedgerStore, 'correct' | 'entries'>
 
-/** How often the main thread is told what running requests have used, and asked how the ledger is. */
-const STEP_MS = 500
+/** How often the main thread is asked how the ledger is. */
+const STATE_EVERY_MS = 500
 
-/** Emptied when it is settled: a map that has grown keeps what was in it alive for a while (see `stores/rounds.ts`). */
+/** Half a second until each running request has been looked at, a few of them at a time. */
+const STEP_MS = 50
+const STEPS_PER_ROUND = 10
+
 interface Opened {
-  estimate: Reservation['estimate'] | undefined
+  readonly reservation: Reservation
+  /** What the main thread knows of its progress. */
+  told: number
 }
 
 /** The ledger as a thread that serves has it. */
 export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
-  const running = new Map<string, Opened>()
+  const running = createRounds<Opened>(STEPS_PER_ROUND)
   let isReady = true
   let stats: LedgerStats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: false }
 
-  const steps = setInterval(() => {
-    if (running.size > 0) {
-      calls.tell(
-        'progress',
-        [...running].flatMap(([id, { estimate }]) =>
-          estimate === undefined ? [] : [[id, estimate()] as const],
-        ),
-      )
-    }
+  const looks = setInterval(() => {
     calls.ask('ledgerState', null).then(
       (state) => ({ isReady, stats } = state),
       () => (isReady = false),
     )
+  }, STATE_EVERY_MS)
+  looks.unref()
+
+  const steps = setInterval(() => {
+    if (running.count() === 0) return
+    const changed: (readonly [string, Estimate])[] = []
+    running.step((opened) => {
+      const estimate = opened.reservation.estimate()
+      const progress = progressOf(estimate)
+      if (progress === opened.told) return
+      opened.told = progress
+      changed.push([opened.reservation.id, estimate])
+    })
+    if (changed.length > 0) calls.tell('progress', changed)
   }, STEP_MS)
   steps.unref()
 
-  function forget(id: string): void {
-    const opened = running.get(id)
-    running.delete(id)
-    if (opened !== undefined) opened.estimate = undefined
-  }
-
   return {
     async open(reservation) {
-      const sent = { ...reservation, estimate: reservation.estimate() }
-      running.set(reservation.id, { estimate: () => reservation.estimate() })
+      const estimate = reservation.estimate()
+      const sent = { ...reservation, estimate }
+      running.set(reservation.id, { reservation, told: progressOf(estimate) })
       if (reservation.caps.length === 0) {
         // Nothing can refuse it, and its messages arrive in order.
         calls.tell('open', sent)
@@ -89,16 +102,16 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
       }
       try {
         const opening = await orUnavailable(calls.ask('open', sent))
-        if (!opening.isGranted) forget(reservation.id)
+        if (!opening.isGranted) running.take(reservation.id)
         return opening
       } catch (error) {
-        forget(reservation.id)
+        running.take(reservation.id)
         throw error
       }
     },
     grow: (id, wantedMicros) => orUnavailable(calls.ask('grow', { id, wantedMicros })),
     async settle(entry) {
-      forget(entry.id)
+      running.take(entry.id)
       await orUnavailable(calls.ask('settle', entry))
     },
     spent: (query) => orUnavailable(calls.ask('spent', query)),
@@ -106,10 +119,14 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
     stats: () => stats,
     isReady: () => isReady,
     async close() {
+      clearInterval(looks)
       clearInterval(steps)
     },
   }
 }
+
+/** Each reload may bring others. */
+const MAX_KNOWN_CAPS = 1000
 
 /** One thread's requests, at the ledger that the main thread keeps. */
 export interface ServedLedger {
@@ -127,13 +144,14 @@ interface Running {
 
 export function serveLedger(ledger: ServingLedger, now: () => number = Date.now): ServedLedger {
   const running = new Map<string, Running>()
+  /** The ledger knows caps by the list itself, and a copy is another one. */
   const knownCaps = new Map<string, readonly BudgetCap[]>()
 
-  /** The ledger knows a client's caps by the list itself, and a copy is another one. */
   function sameCaps(caps: readonly BudgetCap[]): readonly BudgetCap[] {
     const key = JSON.stringify(caps)
     const known = knownCaps.get(key)
     if (known !== undefined) return known
+    if (knownCaps.size >= MAX_KNOWN_CAPS) knownCaps.clear()
     knownCaps.set(key, caps)
     return caps
   }

@@ -1,4 +1,4 @@
-import type { Estimate, Reservation } from '../../usage/budget.ts'
+import { progressOf, type Reservation } from '../../usage/budget.ts'
 import { lostEntryOf } from '../../usage/lost-entry.ts'
 import { createRounds } from '../rounds.ts'
 import type { Journal } from './journal.ts'
@@ -78,10 +78,4 @@ export function createRunningRequests(journal: Journal, now: () => number): Runn
       return neededSegment
     },
   }
-}
-
-/** Grows with whatever is used, and changes in no other way. */
-function progressOf(estimate: Estimate): number {
-  const { costMicros = 0, inputTokens, outputTokens, images, characters, audioMs } = estimate
-  return costMicros + inputTokens + outputTokens + images + characters + audioMs
 }

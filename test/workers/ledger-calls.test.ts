@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MessageChannel } from 'node:worker_threads'
+
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+
+import type { Estimate } from '../../src/usage/budget.ts'
+import { createCalls } from '../../src/workers/calls.ts'
+import {
+  createRemoteLedger,
+  type LedgerCalls,
+  type ServingLedger,
+} from '../../src/workers/ledger-calls.ts'
+import { makeEntry, makeEstimate, makeReservation } from '../helpers/ledger.ts'
+
+type Told = readonly (readonly [string, Estimate])[]
+
+/** A thread's ledger, and what the main thread is told over a real channel. */
+function startRemote() {
+  const { port1, port2 } = new MessageChannel()
+  const told: Told[] = []
+  const stats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: true }
+  const main = createCalls<LedgerCalls, Record<never, never>>(port1, {
+    open: () => ({ isGranted: true, grantedMicros: Infinity }),
+    grow: () => 0,
+    settle: () => {},
+    progress: (estimates) => void told.push(estimates),
+    spent: () => ({ costMicros: 0, requests: 0 }),
+    usage: () => [],
+    ledgerState: () => ({ stats, isReady: true }),
+  })
+  const calls = createCalls<Record<never, never>, LedgerCalls>(port2, {})
+  const ledger = createRemoteLedger(calls)
+  onTestFinished(async () => {
+    await ledger.close()
+    calls.close()
+    main.close()
+  })
+  return { ledger, told }
+}
+
+/** Requests that run, and have used so much each. */
+async function openRunning(ledger: ServingLedger, count: number) {
+  const running = Array.from({ length: count }, () => {
+    const use = { micros: 1 }
+    return { use, reservation: makeReservation({ estimate: () => makeEstimate(use.micros) }) }
+  })
+  for (const { reservation } of running) await ledger.open(reservation)
+  return running
+}
+
+const ROUND_MS = 500
+
+describe('what a thread tells of its running requests', () => {
+  it('is what has changed, a few at a time', async () => {
+    const { ledger, told } = startRemote()
+    const running = await openRunning(ledger, 100)
+
+    const changed = running.slice(20, 80)
+    for (const { use } of changed) use.micros = 7
+
+    await vi.waitFor(() => expect(told.flat()).toHaveLength(changed.length), { timeout: 5000 })
+    // Nobody is told of twice.
+    await sleep(2 * ROUND_MS)
+    const ids = changed.map(({ reservation }) => reservation.id)
+    expect(
+      told
+        .flat()
+        .map(([id]) => id)
+        .toSorted(),
+    ).toEqual(ids.toSorted())
+    expect(told.flat().every(([, { costMicros }]) => costMicros === 7)).toBe(true)
+    expect(Math.max(...told.map((part) => part.length))).toBeLessThanOrEqual(11)
+  })
+
+  it('is nothing of those that are settled', async () => {
+    const { ledger, told } = startRemote()
+    const [ended, going] = await openRunning(ledger, 2)
+    if (ended === undefined || going === undefined) throw new Error('none opened')
+
+    await ledger.settle(makeEntry(ended.reservation, 3))
+    ended.use.micros = going.use.micros = 9
+
+    await vi.waitFor(() => expect(told.flat()).toHaveLength(1), { timeout: 5000 })
+    expect(told.flat()[0]?.[0]).toBe(going.reservation.id)
+  })
+})
