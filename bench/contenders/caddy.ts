@@ -14,6 +14,10 @@ export const caddy: Contender = {
   },
 }
 
+/**
+ * No `flush_interval`: Caddy passes an event stream on at once by itself, and with -1 it would not tell the upstream that
+ * a client has left.
+ */
 const configure = ({ port, upstreamPort, caFile }: Site): string => `{
   admin off
   auto_https off
@@ -21,7 +25,6 @@ const configure = ({ port, upstreamPort, caFile }: Site): string => `{
 http://127.0.0.1:${port} {
   bind 127.0.0.1
   reverse_proxy /v1/* 127.0.0.1:${upstreamPort} {
-    flush_interval -1
     header_up Authorization "Bearer ${CREDENTIAL}"
     header_up Accept-Encoding identity
     header_up -Cookie
