@@ -12,6 +12,9 @@ import {
 } from '../../src/workers/ledger-calls.ts'
 import { makeEntry, makeEstimate, makeReservation } from '../helpers/ledger.ts'
 
+/** The main thread asks nothing here. */
+type Nothing = Readonly<Record<string, never>>
+
 type Told = readonly (readonly [string, Estimate])[]
 
 /** A thread's ledger, and what the main thread is told over a real channel. */
@@ -19,7 +22,7 @@ function startRemote() {
   const { port1, port2 } = new MessageChannel()
   const told: Told[] = []
   const stats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: true }
-  const main = createCalls<LedgerCalls, Record<never, never>>(port1, {
+  const main = createCalls<LedgerCalls, Nothing>(port1, {
     open: () => ({ isGranted: true, grantedMicros: Infinity }),
     grow: () => 0,
     settle: () => {},
@@ -28,7 +31,7 @@ function startRemote() {
     usage: () => [],
     ledgerState: () => ({ stats, isReady: true }),
   })
-  const calls = createCalls<Record<never, never>, LedgerCalls>(port2, {})
+  const calls = createCalls<Nothing, LedgerCalls>(port2, {})
   const ledger = createRemoteLedger(calls)
   onTestFinished(async () => {
     await ledger.close()
