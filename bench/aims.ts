@@ -1,5 +1,12 @@
 import type { ContenderId } from './contenders/contender.ts'
-import { type FigureTable, pairRounds, ratiosOf, type Spread } from './figures.ts'
+import {
+  compareRounds,
+  FAILED,
+  type Figure,
+  type FigureTable,
+  ratiosOf,
+  type Round,
+} from './figures.ts'
 import type { Metric } from './metrics.ts'
 
 /** A figure that Keystow is to reach with everything on. */
@@ -10,8 +17,8 @@ export interface Aim {
   readonly isLeast?: boolean
   readonly unit: string
   readonly digits: number
-  /** Of a contender, a value a round; none where it was not measured. */
-  measure(table: FigureTable, id: ContenderId): readonly number[]
+  /** Of a contender, each round; none where it was not measured. */
+  measure(table: FigureTable, id: ContenderId): readonly Round[]
 }
 
 /** Beside whom it is to be better in every column of the README's table. */
@@ -33,7 +40,7 @@ const value =
 const added =
   (metric: Metric): Measure =>
   (table, id) =>
-    pairRounds(table, metric, [id, 'direct']).map(([own, direct]) => own - direct)
+    compareRounds(table, metric, [id, 'direct'], (own, direct) => own - direct)
 
 const nginxTimes = (what: string, limit: number, metric: Metric): Aim => ({
   what,
@@ -70,8 +77,8 @@ export const AIMS: readonly Aim[] = [
     isLeast: true,
     unit: '',
     digits: 0,
-    // A round in which one is lost has no figure.
-    measure: (table, id) => (table[id]?.heldKb8000 ?? []).map(() => 8000),
+    // A round in which one is lost has failed.
+    measure: (table, id) => (table[id]?.heldKb8000 ?? []).map((kb) => (kb === null ? null : 8000)),
   },
   {
     what: 'heap kept after 8,000 streams',
@@ -102,9 +109,10 @@ export const AIMS: readonly Aim[] = [
 
 export type Verdict = 'yes' | 'in the median only' | 'no' | 'not measured'
 
-/** Reached is what every round has reached. */
-export function judgeAim({ limit, isLeast = false }: Aim, measured: Spread | undefined): Verdict {
+/** Reached is what every round has reached; a failed one has not. */
+export function judgeAim({ limit, isLeast = false }: Aim, measured: Figure | undefined): Verdict {
   if (measured === undefined) return 'not measured'
+  if (measured === FAILED) return 'no'
   const { min, median, max } = measured
   const isReachedBy = (value: number): boolean => (isLeast ? value >= limit : value <= limit)
   if (isReachedBy(isLeast ? min : max)) return 'yes'

@@ -5,11 +5,12 @@ import {
   alternate,
   alternateFresh,
   createMeasurement,
+  type Lineup,
   type Measurement,
-  startOrReport,
+  startLineup,
 } from './measure.ts'
 import { STREAM_COUNTS } from './metrics.ts'
-import type { Stage, Target } from './rig/stage.ts'
+import type { Stage } from './rig/stage.ts'
 import { badInput, badInputForLonger } from './scenarios/bad-input.ts'
 import { heapAfterStreams, heldStreams } from './scenarios/held-streams.ts'
 import {
@@ -49,14 +50,14 @@ export async function measureFull(options: FullOptions): Promise<Measurement> {
 async function measureSideBySide(measurement: Measurement, options: FullOptions): Promise<void> {
   const { stage, rounds } = options
   const started = await startAll(measurement, options, false)
-  const targets = [stage.direct(), ...started]
+  const all = { ...started, targets: [stage.direct(), ...started.targets] }
   const few = Math.ceil(rounds / 2)
-  await alternate(measurement, jsonRequests(rounds), targets)
-  await alternate(measurement, busyStreams(rounds), targets)
-  await alternate(measurement, liveStreams(rounds), targets)
-  await alternate(measurement, streamsTogether(few), targets)
-  await alternate(measurement, leavingClients(few), targets)
-  await alternate(measurement, largeBodies(few), targets)
+  await alternate(measurement, jsonRequests(rounds), all)
+  await alternate(measurement, busyStreams(rounds), all)
+  await alternate(measurement, liveStreams(rounds), all)
+  await alternate(measurement, streamsTogether(few), all)
+  await alternate(measurement, leavingClients(few), all)
+  await alternate(measurement, largeBodies(few), all)
   await stopAll(started)
 }
 
@@ -74,7 +75,7 @@ async function measureFresh(measurement: Measurement, options: FullOptions): Pro
   const few = Math.ceil(rounds / 2)
   const fewest = Math.ceil(rounds / 3)
   await alternateFresh(measurement, heldStreams(COMPARED_STREAMS, fewest), { stage, contenders })
-  await alternate(measurement, badInput(few), [stage.direct()])
+  await alternate(measurement, badInput(few), { targets: [stage.direct()] })
   await alternateFresh(measurement, badInput(few), { stage, contenders })
 
   const growing = contenders.filter(({ id }) => id === keystow.id || id === nginx.id)
@@ -93,28 +94,24 @@ async function measureKeystowAlone(
   { stage, rounds }: FullOptions,
 ): Promise<void> {
   await alternateFresh(measurement, badInputForLonger, { stage, contenders: [keystow] })
-  const target = await startOrReport(measurement, stage, keystowWithProbe, { hasChannel: true })
-  if (target === undefined) return
-  await alternate(measurement, heapAfterStreams, [target])
-  await target.stop()
-  await alternate(measurement, twoWorkers(stage, Math.ceil(rounds / 2)), [target])
+  const probed = { stage, contenders: [keystowWithProbe] }
+  const lineup = await startLineup(measurement, probed, { hasChannel: true })
+  await alternate(measurement, heapAfterStreams, lineup)
+  await stopAll(lineup)
+  await alternate(measurement, twoWorkers(stage, Math.ceil(rounds / 2)), lineup)
 }
 
 /** Starts all of them in front of one upstream, and makes them warm. */
 export async function startAll(
   measurement: Measurement,
-  { stage, contenders }: Pick<FullOptions, 'stage' | 'contenders'>,
+  options: Pick<FullOptions, 'stage' | 'contenders'>,
   isTls: boolean,
-): Promise<Target[]> {
-  const targets: Target[] = []
-  for (const contender of contenders) {
-    const target = await startOrReport(measurement, stage, contender, { isTls })
-    if (target !== undefined) targets.push(target)
-  }
-  await alternate(measurement, warmUp, targets)
-  return targets
+): Promise<Lineup> {
+  const lineup = await startLineup(measurement, options, { isTls })
+  await alternate(measurement, warmUp, lineup)
+  return lineup
 }
 
-export async function stopAll(targets: readonly Target[]): Promise<void> {
+export async function stopAll({ targets }: Lineup): Promise<void> {
   await Promise.all(targets.map((target) => target.stop()))
 }

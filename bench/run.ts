@@ -105,10 +105,11 @@ function giveUp(): void {
 
 async function smoke(on: Stage): Promise<boolean> {
   const recorded = readRecorded()
-  const { figures, complaints, missing } = await runSmoke(on, {
+  const { figures, failed, slower, missing } = await runSmoke(on, {
     recorded,
     isWritten: options.write,
   })
+  const complaints = [...failed, ...slower]
   process.stdout.write(`${smokeSection(figures.table, recorded, 'en')}\n`)
   for (const label of missing) say(`${label}: left out, not installed`)
   for (const complaint of complaints) say(`FAILED: ${complaint}`)

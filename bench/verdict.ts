@@ -1,5 +1,5 @@
 import type { ContenderId } from './contenders/contender.ts'
-import { type FigureTable, ratioOf } from './figures.ts'
+import { FAILED, type FigureTable, middleRatioOf, ratiosOf, spread } from './figures.ts'
 
 /** Keystow's processor time over a rival's: the least of all runs that were recorded since somebody began anew. */
 export type RecordedRatios = Partial<Record<Rival, Partial<Record<SmokeMetric, number>>>>
@@ -17,14 +17,17 @@ const TOLERATED = 1.5
 
 /**
  * What is wrong, a line each. Keystow is slower when it is so beside every rival that was measured: a rival that
- * has become faster, or was lucky, is not Keystow's regression.
+ * has become faster, or was lucky, is not Keystow's regression. Nor is a rival's failed round: the others are compared.
  */
 export const judge = (table: FigureTable, recorded: RecordedRatios): string[] =>
   SMOKE_METRICS.flatMap((metric) => complain(table, recorded, metric))
 
 function complain(table: FigureTable, recorded: RecordedRatios, metric: SmokeMetric): string[] {
   const compared = RIVALS.flatMap((rival) => {
-    const [now, known] = [ratioOf(table, metric, ['keystow', rival]), recorded[rival]?.[metric]]
+    const [now, known] = [
+      middleRatioOf(table, metric, ['keystow', rival]),
+      recorded[rival]?.[metric],
+    ]
     return now === undefined || known === undefined ? [] : [{ rival, now, known }]
   })
   if (compared.length === 0) return [`${metric}: nothing to compare: not measured, or not recorded`]
@@ -35,11 +38,11 @@ function complain(table: FigureTable, recorded: RecordedRatios, metric: SmokeMet
   )
 }
 
-/** What this run would have recorded. */
+/** What this run would have recorded; of a figure with a failed round nothing. */
 export const recordRatios = (table: FigureTable): RecordedRatios =>
   ratiosBy((rival, metric) => {
-    const ratio = ratioOf(table, metric, ['keystow', rival])
-    return ratio === undefined ? undefined : Number(ratio.toFixed(2))
+    const ratio = spread(ratiosOf(table, metric, ['keystow', rival]))
+    return ratio === undefined || ratio === FAILED ? undefined : Number(ratio.median.toFixed(2))
   })
 
 interface UpdateOptions {

@@ -1,7 +1,7 @@
 import { type Aim, AIMS, BETTER_THAN, judgeAim, type Verdict } from '../aims.ts'
 import type { ContenderId } from '../contenders/contender.ts'
 import { LABELS } from '../contenders/contenders.ts'
-import { type FigureTable, spread, spreadOf } from '../figures.ts'
+import { FAILED, type Figure, type FigureTable, spread, spreadOf } from '../figures.ts'
 import { readmeColumns } from './readme-columns.ts'
 import { NONE, showSpread } from './table.ts'
 
@@ -43,7 +43,7 @@ function rowOf(aim: Aim, table: FigureTable): Row {
   }
 }
 
-/** By medians: in how many columns of those that both have. */
+/** By medians: in how many columns of those that both have. One that failed is not better in any. */
 function betterRow(table: FigureTable): Row {
   const rival = LABELS[BETTER_THAN]
   const own = countBetter(table, 'keystow')
@@ -63,7 +63,13 @@ function countBetter(table: FigureTable, id: ContenderId): { better: number; of:
     .flatMap(({ metrics }) => metrics)
     .flatMap((metric) => {
       const [own, rival] = [spreadOf(table, id, metric), spreadOf(table, BETTER_THAN, metric)]
-      return own === undefined || rival === undefined ? [] : [own.median < rival.median]
+      return own === undefined || rival === undefined ? [] : isLess(own, rival)
     })
   return { better: pairs.filter(Boolean).length, of: pairs.length }
+}
+
+/** Nothing where only the rival failed: beside what did not work everything would be better. */
+function isLess(own: Figure, rival: Figure): boolean[] {
+  if (own === FAILED) return [false]
+  return rival === FAILED ? [] : [own.median < rival.median]
 }

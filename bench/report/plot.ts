@@ -2,6 +2,7 @@ import type { ContenderId } from '../contenders/contender.ts'
 import { CONTENDERS, LABELS } from '../contenders/contenders.ts'
 import { type FigureTable, type Spread, spreadOf } from '../figures.ts'
 import type { Metric } from '../metrics.ts'
+import { NONE } from './table.ts'
 
 const IDS: readonly ContenderId[] = CONTENDERS.map(({ id }) => id)
 
@@ -67,16 +68,18 @@ ${[...labels, ...panels, note].join('\n')}
 function drawPanel(table: FigureTable, ids: readonly ContenderId[], at: number): string {
   const { title, metric } = PANELS[at] ?? { title: '', metric: 'jsonCpuUs' }
   const left = LABEL_WIDTH + at * (PANEL_WIDTH + PANEL_GAP)
-  const spreads = ids.map((id) => spreadOf(table, id, metric))
-  const most = Math.max(...spreads.map((spread) => spread?.max ?? 0))
+  const figures = ids.map((id) => spreadOf(table, id, metric) ?? NONE)
+  const most = Math.max(...figures.map((figure) => (isSpread(figure) ? figure.max : 0)))
   const scale = (value: number): number => (BAR_WIDTH * value) / (most || 1)
-  const bars = spreads.map((spread, row) =>
-    spread === undefined
-      ? drawText('', '–', { x: left + 4, y: middleOf(row) + 4 })
-      : drawBar(spread, ids[row] === 'keystow', { left, row, scale }),
+  const bars = figures.map((figure, row) =>
+    isSpread(figure)
+      ? drawBar(figure, ids[row] === 'keystow', { left, row, scale })
+      : drawText('', figure, { x: left + 4, y: middleOf(row) + 4 }),
   )
   return [drawText('title', title, { x: left, y: TOP - 18 }), ...bars].join('\n')
 }
+
+const isSpread = (figure: Spread | string): figure is Spread => typeof figure !== 'string'
 
 interface Place {
   readonly left: number

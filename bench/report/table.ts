@@ -1,6 +1,6 @@
 import { LABELS } from '../contenders/contenders.ts'
 import type { ContenderId } from '../contenders/contender.ts'
-import { type FigureTable, type Spread, spreadOf } from '../figures.ts'
+import { FAILED, type Figure, type FigureTable, spreadOf } from '../figures.ts'
 import type { Metric } from '../metrics.ts'
 
 export interface Column {
@@ -33,13 +33,17 @@ export function renderTable(
 
 function showCell(table: FigureTable, id: ContenderId, { metrics, digits }: Column): string {
   const spreads = metrics.map((metric) => spreadOf(table, id, metric))
-  if (spreads.every((spread) => spread === undefined)) return NONE
+  const [first] = spreads
+  if ((first === undefined || first === FAILED) && spreads.every((spread) => spread === first)) {
+    return showSpread(first, digits)
+  }
   return spreads.map((spread) => showSpread(spread, digits)).join(' / ')
 }
 
 /** The median, and behind it the least and the most. What has none was measured once. */
-export function showSpread(spread: Spread | undefined, digits: number): string {
+export function showSpread(spread: Figure | undefined, digits: number): string {
   if (spread === undefined) return NONE
+  if (spread === FAILED) return FAILED
   const { min, median, max, rounds } = spread
   const [least, middle, most] = [min, median, max].map((value) => showNumber(value, digits))
   return rounds === 1 ? `${middle}` : `${middle} (${least}–${most})`

@@ -30,6 +30,7 @@ const KINDS = [
 export const badInput = (rounds: number): Scenario => ({
   name: 'stopped readers, floods, silent connections',
   rounds,
+  metrics: ['stalledP99Ms', 'floodP99Ms', 'silentP99Ms', 'stalledMb', 'floodMb', 'silentMb'],
   async run(target) {
     // These answers run code that no others do: how long the others wait is told of code that is compiled.
     const first = await suffer(target, STALLED, FIRST_MS)
@@ -54,6 +55,7 @@ export const badInput = (rounds: number): Scenario => ({
 export const badInputForLonger: Scenario = {
   name: `stopped readers, floods, silent connections for ${LONGER_MS / 1000} s each`,
   rounds: 1,
+  metrics: KINDS.flatMap(([name]) => [`${name}EarlyMb` as const, `${name}LateMb` as const]),
   async run(target) {
     const measured: Measured = {}
     for (const [name, plan] of KINDS) {

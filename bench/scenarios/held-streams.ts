@@ -29,6 +29,7 @@ const RESTS_MS = 500
 export const heldStreams = (count: StreamCount, rounds: number): Scenario => ({
   name: `${count} streams held`,
   rounds,
+  metrics: ['warmMb', `heldCpuUs${count}`, `heldKb${count}`],
   async run(target) {
     await warmUpBriefly(target)
     const before = target.memoryKb()
@@ -77,6 +78,7 @@ async function hold(target: Target, count: number): Promise<Held> {
 export const heapAfterStreams: Scenario = {
   name: 'the heap after 8000 streams',
   rounds: 1,
+  metrics: ['heapBackMb'],
   async run(target) {
     await warmUpBriefly(target)
     const before = await readHeap(target)

@@ -28,6 +28,7 @@ const WARM_LOADS = 6
 export const warmUp: Scenario = {
   name: 'warm-up',
   rounds: 1,
+  metrics: [],
   async run(target) {
     let [answers, events] = [0, 0]
     for (let i = 0; i < WARM_LOADS && answers < WARM_ANSWERS; i++) {
@@ -44,6 +45,7 @@ export const warmUp: Scenario = {
 export const jsonRequests = (rounds: number): Scenario => ({
   name: 'JSON requests',
   rounds,
+  metrics: ['jsonPerSecond', 'jsonCpuUs'],
   async run(target) {
     const result = await target.load(JSON_LOAD)
     const rate = { jsonPerSecond: result.answers / result.seconds }
@@ -54,6 +56,7 @@ export const jsonRequests = (rounds: number): Scenario => ({
 export const jsonRequestsTls = (rounds: number): Scenario => ({
   name: 'JSON requests, TLS',
   rounds,
+  metrics: ['jsonTlsCpuUs'],
   async run(target) {
     const { cpuUs, answers } = await target.load(JSON_LOAD)
     return { jsonTlsCpuUs: cpuUs / answers }
@@ -63,6 +66,7 @@ export const jsonRequestsTls = (rounds: number): Scenario => ({
 export const busyStreams = (rounds: number): Scenario => ({
   name: 'busy streams',
   rounds,
+  metrics: ['busyP99Ms', 'eventCpuUs'],
   async run(target) {
     const result = await target.load({ ...STREAM_LOAD, conns: BUSY_STREAMS })
     const delay = { busyP99Ms: toMs(result.added.p99) }
@@ -73,6 +77,7 @@ export const busyStreams = (rounds: number): Scenario => ({
 export const busyStreamsTls = (rounds: number): Scenario => ({
   name: 'busy streams, TLS',
   rounds,
+  metrics: ['eventTlsCpuUs'],
   async run(target) {
     // Five hundred handshakes take their time.
     const slow = { wait: 1900, warm: 2100 }
@@ -85,6 +90,7 @@ export const busyStreamsTls = (rounds: number): Scenario => ({
 export const smokeLoads = (rounds: number): Scenario => ({
   name: 'JSON requests, then streams',
   rounds,
+  metrics: ['jsonCpuUs', 'eventCpuUs'],
   async run(target) {
     const json = await target.load({ ...JSON_LOAD, warm: 200, ms: 1000 })
     const soon = { wait: 300, warm: 500, ms: 1200 }

@@ -1,4 +1,4 @@
-import type { Measured } from '../metrics.ts'
+import type { Measured, Metric } from '../metrics.ts'
 import type { Target } from '../rig/stage.ts'
 
 /** One thing to measure, of one contender, once. */
@@ -6,6 +6,8 @@ export interface Scenario {
   /** For the line that says where the run is. */
   readonly name: string
   readonly rounds: number
+  /** What it yields of a proxy; the upstream by itself has no process to measure. */
+  readonly metrics: readonly Metric[]
   run(target: Target): Promise<Measured>
 }
 

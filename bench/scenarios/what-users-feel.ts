@@ -20,6 +20,7 @@ const LIVE = {
 export const liveStreams = (rounds: number): Scenario => ({
   name: '200 streams that come and go',
   rounds,
+  metrics: ['addedP50Ms', 'addedP99Ms', 'firstP50Ms', 'firstP99Ms', 'gapP99Ms'],
   async run(target) {
     const { added, first, gap } = await target.load(LIVE)
     return {
@@ -39,6 +40,7 @@ const TOGETHER = { spread: 0, warm: 1100, ms: 2400 } as const
 export const streamsTogether = (rounds: number): Scenario => ({
   name: '200 streams that begin together',
   rounds,
+  metrics: ['togetherFirstP50Ms', 'togetherFirstP99Ms'],
   async run(target) {
     const { first } = await target.load({ ...LIVE, ...TOGETHER })
     return { togetherFirstP50Ms: toMs(first.p50), togetherFirstP99Ms: toMs(first.p99) }
@@ -59,6 +61,7 @@ let nextLeaveId = 100_000
 export const leavingClients = (rounds: number): Scenario => ({
   name: '200 of 700 clients leave',
   rounds,
+  metrics: ['leaveP50Ms', 'leaveP99Ms'],
   async run(target) {
     const leave = (nextLeaveId += STREAMS_BEFORE_LEAVING)
     const { left } = await target.load({
@@ -98,6 +101,7 @@ const LARGE_BODY_BYTES = 20_000_000
 export const largeBodies = (rounds: number): Scenario => ({
   name: '20 MB bodies beside 200 streams',
   rounds,
+  metrics: ['bodyMaxMs'],
   async run(target) {
     const others = target.startLoad({ mode: 'stream', conns: 200, events: ENDLESS, pace: 50 })
     await others.begun

@@ -25,6 +25,7 @@ const CORES = '0,1'
 export const twoWorkers = (stage: Stage, rounds: number): Scenario => ({
   name: 'two workers',
   rounds,
+  metrics: ['twoWorkersTimes'],
   async run() {
     const one = await busiestUs(stage, 1)
     return { twoWorkersTimes: one / (await busiestUs(stage, 2)) }

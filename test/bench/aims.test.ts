@@ -25,6 +25,7 @@ describe('judgeAim', () => {
     [[19, 21, 20.1], 'no', 'in the median only'],
     [[20, 22, 21], 'no', 'yes'],
     [[], 'not measured', 'not measured'],
+    [[20, null, 20], 'no', 'no'],
   ])('of %j says %s for at most 20, %s for at least', (values, most, least) => {
     expect(judgeAim(AT_MOST, spread(values))).toBe(most)
     expect(judgeAim(AT_LEAST, spread(values))).toBe(least)
@@ -60,8 +61,40 @@ describe('the table of aims', () => {
     expect(rowOf({}, 'streams held')).toEqual(['≥ 8000', '–', 'not measured'])
   })
 
+  it('says that they were not where one was lost', () => {
+    const lost: FigureTable = { keystow: { heldKb8000: [null] } }
+    expect(rowOf(lost, 'streams held')).toEqual(['≥ 8000', 'failed', 'no'])
+  })
+
+  it('says no where a round of Keystow’s failed, however good the others were', () => {
+    const failed: FigureTable = {
+      direct: { addedP50Ms: [0.02, 0.02] },
+      nginx: { jsonCpuUs: [10, 10] },
+      keystow: { jsonCpuUs: [30, null], addedP50Ms: [null, 0.03], startMs: [100, null] },
+    }
+    for (const what of ['processor time of a JSON', 'added to an event', 'start']) {
+      expect(rowOf(failed, what).slice(1)).toEqual(['failed', 'no'])
+    }
+  })
+
+  it('says that nothing was measured where only the other failed', () => {
+    const failed: FigureTable = {
+      nginx: { jsonCpuUs: [10, null] },
+      keystow: { jsonCpuUs: [30, 30] },
+    }
+    expect(rowOf(failed, 'processor time of a JSON').slice(1)).toEqual(['–', 'not measured'])
+  })
+
   it('counts the columns in which it is better than Caddy', () => {
     expect(rowOf(TABLE, 'better than Caddy')).toEqual(['all', '1 of 2', 'no', '1 of 1'])
+    const better = { caddy: { jsonCpuUs: [60], eventCpuUs: [20] }, keystow: { jsonCpuUs: [1] } }
+    expect(rowOf(better, 'better than Caddy')).toEqual(['all', '1 of 1', 'yes'])
+    const failed = { ...better, keystow: { jsonCpuUs: [1], eventCpuUs: [1, null] } }
+    expect(rowOf(failed, 'better than Caddy')).toEqual(['all', '1 of 2', 'no'])
+    const beside = { ...failed, caddy: { jsonCpuUs: [60], eventCpuUs: [null] } }
+    expect(rowOf(beside, 'better than Caddy')).toEqual(['all', '1 of 2', 'no'])
+    const rival = { ...beside, keystow: { jsonCpuUs: [1], eventCpuUs: [1] } }
+    expect(rowOf(rival, 'better than Caddy')).toEqual(['all', '1 of 1', 'yes'])
   })
 
   it('has a row for every aim, and invents none', () => {

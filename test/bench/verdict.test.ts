@@ -60,6 +60,15 @@ describe('judge', () => {
     expect(judge(faster, RECORDED)).toEqual([])
   })
 
+  it('does not complain of a rival’s failed round, and compares those that are left in their place', () => {
+    const failed: FigureTable = {
+      nginx: { jsonCpuUs: [null, null, null], eventCpuUs: [null, null, null] },
+      'http-proxy': { jsonCpuUs: [50, null, 500], eventCpuUs: [20, null, 20] },
+      keystow: { jsonCpuUs: [30, 300, 300], eventCpuUs: [16, 16, 16] },
+    }
+    expect(judge(failed, RECORDED)).toEqual([])
+  })
+
   it('goes by http-proxy alone where there is no nginx', () => {
     const { nginx: _, ...rest } = keystow([50, 55, 70])
     expect(judge(rest, RECORDED)).toHaveLength(1)
@@ -72,6 +81,11 @@ describe('judge', () => {
 })
 
 describe('recordRatios', () => {
+  it('records nothing of a figure with a failed round', () => {
+    const nginx = { jsonCpuUs: [10, null, 14], eventCpuUs: [10, 10, 10] }
+    expect(recordRatios({ ...SAME, nginx }).nginx).toEqual({ eventCpuUs: 1.6 })
+  })
+
   it('records what judge then has no complaint about', () => {
     const ratios = recordRatios(SAME)
     expect(ratios['http-proxy']).toEqual({ jsonCpuUs: 0.6, eventCpuUs: 0.8 })
