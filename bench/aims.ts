@@ -42,12 +42,33 @@ const added =
   (table, id) =>
     compareRounds(table, metric, [id, 'direct'], (own, direct) => own - direct)
 
+type Kind = 'stalled' | 'flood' | 'silent'
+
+/** By how much the most memory of the second half is over that of the first; less than nothing is no growth either. */
+const growth =
+  (kind: Kind): Measure =>
+  (table, id) => {
+    const { [`${kind}EarlyMb` as const]: early = [], [`${kind}LateMb` as const]: late = [] } =
+      table[id] ?? {}
+    return late.map((mb, round) => subtract(mb, early[round] ?? null))
+  }
+
+const subtract = (a: Round, b: Round): Round => (a === null || b === null ? null : a - b)
+
 const nginxTimes = (what: string, limit: number, metric: Metric): Aim => ({
   what,
   limit,
   unit: '× nginx',
   digits: 2,
   measure: times('nginx', metric),
+})
+
+const bounded = (what: string, kind: Kind): Aim => ({
+  what: `memory with ${what}, second half of 15 s over the first`,
+  limit: 10,
+  unit: 'MB',
+  digits: 1,
+  measure: growth(kind),
 })
 
 const ms = (what: string, limit: number, measure: Measure): Aim => ({
@@ -105,6 +126,9 @@ export const AIMS: readonly Aim[] = [
   ms('others’ event beside 100 stopped readers, p99', 20, value('stalledP99Ms')),
   ms('others’ event beside 4 floods, p99', 20, value('floodP99Ms')),
   ms('others’ event beside 10,000 silent connections, p99', 20, value('silentP99Ms')),
+  bounded('100 stopped readers', 'stalled'),
+  bounded('4 floods', 'flood'),
+  bounded('10,000 silent connections', 'silent'),
 ]
 
 export type Verdict = 'yes' | 'in the median only' | 'no' | 'not measured'

@@ -85,6 +85,22 @@ describe('the table of aims', () => {
     expect(rowOf(failed, 'processor time of a JSON').slice(1)).toEqual(['–', 'not measured'])
   })
 
+  it('says whether memory went on growing in the second half', () => {
+    const grown: FigureTable = {
+      keystow: {
+        stalledEarlyMb: [104],
+        stalledLateMb: [113.9],
+        floodEarlyMb: [2],
+        floodLateMb: [12.5],
+        silentEarlyMb: [null],
+        silentLateMb: [null],
+      },
+    }
+    expect(rowOf(grown, 'memory with 100 stopped')).toEqual(['≤ 10 MB', '9.9', 'yes'])
+    expect(rowOf(grown, 'memory with 4 floods')).toEqual(['≤ 10 MB', '10.5', 'no'])
+    expect(rowOf(grown, 'memory with 10,000 silent')).toEqual(['≤ 10 MB', 'failed', 'no'])
+  })
+
   it('counts the columns in which it is better than Caddy', () => {
     expect(rowOf(TABLE, 'better than Caddy')).toEqual(['all', '1 of 2', 'no', '1 of 1'])
     const better = { caddy: { jsonCpuUs: [60], eventCpuUs: [20] }, keystow: { jsonCpuUs: [1] } }
