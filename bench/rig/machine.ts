@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
 
+import type { Contender } from '../contenders/contender.ts'
 import { CONTENDERS, isInstalled } from '../contenders/contenders.ts'
+import { FLAGS } from '../contenders/keystow.ts'
 import { isPinned } from './child.ts'
 
 const LOOK_MS = 1000
@@ -26,24 +28,35 @@ const VERSION_COMMANDS: Readonly<Record<string, readonly string[]>> = {
 
 interface RunFacts {
   readonly node: string
+  /** What was measured; undefined where nobody knows. */
+  readonly commit: string | undefined
+  readonly contenders: readonly Contender[]
   readonly rounds: number
   readonly startedAt: number
   readonly busyBefore: number
   readonly failures: readonly string[]
 }
 
-/** What belongs to the figures to be understood: machine, versions, and what is missing. */
-export function describeRun({ node, rounds, startedAt, busyBefore, failures }: RunFacts): string[] {
+/**
+ * What belongs to the figures to be understood: what was measured, machine, versions, and what is missing. Commit and
+ * flags show when a page is no longer of the tree that it is in.
+ */
+export function describeRun(facts: RunFacts): string[] {
+  const { node, commit, contenders, rounds, startedAt, busyBefore, failures } = facts
   const model = cpus()[0]?.model ?? 'unknown processor'
   const memory = `${(totalmem() / BYTES_PER_GB).toFixed(0)} GB`
   const versions = Object.values(VERSION_COMMANDS).flatMap(versionOf)
-  const missing = CONTENDERS.filter((contender) => !isInstalled(contender))
+  const leftOut = CONTENDERS.filter((contender) => !contenders.includes(contender))
   const minutes = (performance.now() - startedAt) / 1000 / SECONDS_PER_MINUTE
   return [
     `${cpus().length} × ${model}, ${memory}, Linux ${release()}; proxy on core 0, upstream and load on core 1${isPinned ? '' : ' (not pinned: no taskset)'}`,
+    ...(commit === undefined ? [] : [`commit ${commit}`]),
+    `Keystow’s Node was started with \`${FLAGS.join(' ')}\``,
     `Node ${versionOf([node, '-v']).join('')}; ${versions.join('; ')}`,
     `${rounds} rounds of what counts most, ${minutes.toFixed(0)} minutes; before it began, others used ${(100 * busyBefore).toFixed(0)} % of the processor`,
-    ...missing.map(({ label }) => `${label}: left out, not installed`),
+    ...leftOut.map(
+      (one) => `${one.label}: left out, ${isInstalled(one) ? 'by --only' : 'not installed'}`,
+    ),
     ...failures,
   ]
 }
