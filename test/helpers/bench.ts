@@ -71,7 +71,7 @@ interface FakeStageOptions {
 export function fakeStage({ loaded, down = () => false, child }: FakeStageOptions = {}): Stage {
   const starts = new Map<ContenderId, number>()
   return {
-    hasTls: false,
+    hasTls: true,
     folder: '',
     node: process.execPath,
     async start({ id }) {
