@@ -35,9 +35,10 @@ enum { ID_DIGITS = 16 };
 static size_t event_length, completion_length, id_at, stamp_at;
 
 static void prepare_answers(void) {
-  size_t length = strlen(EVENT_BEFORE) + STAMP_DIGITS + strlen(EVENT_BEHIND);
+  size_t length = strlen(EVENT_BEFORE) + LABEL_BYTES + strlen(EVENT_BEHIND);
   stamp_at = sprintf(event_text, "%zx\r\n%s", length, EVENT_BEFORE);
-  event_length = stamp_at + sprintf(event_text + stamp_at, "%0*d%s\r\n", STAMP_DIGITS, 0, EVENT_BEHIND);
+  event_length = stamp_at + sprintf(event_text + stamp_at, "%0*d_%0*d%s\r\n", STAMP_DIGITS, 0, NUMBER_DIGITS, 0,
+                                    EVENT_BEHIND);
   id_at = strstr(event_text, ID_MARK) - event_text + strlen(ID_MARK);
   completion_length = sprintf(completion,
       "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n" HEADERS "%s",
@@ -49,8 +50,9 @@ static void put_digits(char *at, int count, uint64_t number) {
 }
 
 // The chunk of a token, sent now: of an answer with an id of its own, as every model's is.
-static const char *stamped_event(uint64_t id) {
+static const char *labelled_event(uint64_t id, long number) {
   put_digits(event_text + id_at, ID_DIGITS, id);
   put_digits(event_text + stamp_at, STAMP_DIGITS, nanoseconds());
+  put_digits(event_text + stamp_at + STAMP_DIGITS + 1, NUMBER_DIGITS, number);
   return event_text;
 }

@@ -4,8 +4,10 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { STAMP_DIGITS = 19 };
-// Stands before the moment of sending, in nanoseconds of CLOCK_MONOTONIC, which is one clock for all processes.
+// An event carries the moment of its sending, in nanoseconds of CLOCK_MONOTONIC, which is one clock for all processes;
+// and behind a '_' its number in its stream, from 0, or the end of it.
+enum { STAMP_DIGITS = 19, NUMBER_DIGITS = 8, LABEL_BYTES = STAMP_DIGITS + 1 + NUMBER_DIGITS, NUMBERS = 100000000 };
+// Stands before both.
 #define STAMP_MARK "\"fp_"
 
 static inline uint64_t nanoseconds(void) {

@@ -1,6 +1,7 @@
 // The load of the benchmark: one thread, epoll, no library; keeps its own time small beside what it measures.
 //
-//   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered
+//   load json   port=P conns=N [body=BYTES]                    each connection asks again when it is answered;
+//                                                             with an image of so many bytes in base64
 //   load stream port=P conns=N events=N pace=MS [wait=MS]      each connection reads a stream, as upstream.c explains
 //               [again=MS [spread=MS]]                         and another every so often, begun over so long; 0: at once
 //               [stall=1] [leave=ID]                           only one event; leaves in turn, 5 ms apart
@@ -19,45 +20,19 @@
 #include <sys/epoll.h>
 #include "chunks.h"
 #include "common.h"
+#include "conn.h"
+#include "peers.h"
 #include "plan.h"
 #include "result.h"
 
-enum { RAMP = 64, HEAD_BYTES = 8192, TAIL_BYTES = 31, READ_BYTES = 262144, MAX_ERRORS = 10000 };
+enum { RAMP = 64, HEAD_BYTES = 8192, READ_BYTES = 262144, MAX_ERRORS = 10000 };
+enum { TAIL_BYTES = sizeof STAMP_MARK - 1 + LABEL_BYTES };
 enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
+#define LACKS_EVENT "a stream that lacks an event"
 #define OPEN_WITHIN_NS 60000000000ull
 
-enum state { CLOSED, CONNECTING, ASKING, HEAD, BODY, RESTING, STALLED };
-enum { OPENING, WARMING, COUNTING };
-
-struct conn {
-  enum state state;
-  int fd;
-  bool was_open, was_used;   // Counted as open; answered on at least once.
-  bool is_resting;           // Is to be connected, and to ask when it is due.
-  size_t sent, tail_length;
-  long seen;                 // Events of this stream.
-  char *tail;                // The head so far, or the end of what was read of the body.
-  long long body_left;       // -1: chunked.
-  struct chunks chunks;
-  uint64_t asked_at, event_at, due_at;
-};
-
-static int epoll_fd, phase;
-static long started;
-static struct conn *all;
 static uint64_t counting_from;
 static void start(struct conn *c);
-
-static void watch(struct conn *c, int operation, uint32_t what) {
-  epoll_ctl(epoll_fd, operation, c->fd, &(struct epoll_event){what, {.ptr = c}});
-}
-
-static void shut(struct conn *c) {
-  if (c->state == CLOSED) return;
-  close(c->fd);
-  c->state = CLOSED;
-  alive--;
-}
 
 static void fail(struct conn *c, const char *what) {
   if (errors++ == 0) snprintf(first_error, sizeof first_error, "%.*s", (int)strcspn(what, "\r\"\\"), what);
@@ -70,6 +45,12 @@ static void reconnect(struct conn *c) {
   reconnects++;
   shut(c);
   start(c);
+}
+
+// Whoever is not read any more is watched for being closed all the same.
+static void stop_reading(struct conn *c) {
+  watch(c, EPOLL_CTL_MOD, EPOLLRDHUP);
+  c->state = STALLED;
 }
 
 static void mark_open(struct conn *c) {
@@ -107,13 +88,13 @@ static void connected(struct conn *c) {
   getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
   if (error) return fail(c, strerror(error));
   watch(c, EPOLL_CTL_MOD, EPOLLIN);
-  if (is_idle) mark_open(c), c->state = STALLED;
+  if (is_idle) mark_open(c), stop_reading(c);
   else if (c->is_resting) c->is_resting = false, c->state = RESTING;
   else ask(c);
 }
 
 static void answered(struct conn *c, uint64_t now) {
-  if (!is_json && c->seen != events) return fail(c, "a stream that lacks events");
+  if (!is_json && c->seen != events) return fail(c, LACKS_EVENT);
   answers++;
   c->was_used = true;
   if (is_json) {
@@ -125,7 +106,11 @@ static void answered(struct conn *c, uint64_t now) {
   else shut(c);
 }
 
-static void saw_event(struct conn *c, uint64_t now, uint64_t sent_at) {
+// False for one that is not the next of its stream.
+static bool saw_event(struct conn *c, uint64_t now, char *label) {
+  uint64_t sent_at = strtoull(label, &label, 10);
+  long number = strtol(label + 1, NULL, 10), next = c->seen % NUMBERS;
+  if (number != next) return fail(c, number > next ? LACKS_EVENT : "a stream that repeats an event"), false;
   if (phase == COUNTING) {
     event_count++;
     add(&added, now - sent_at);
@@ -135,19 +120,21 @@ static void saw_event(struct conn *c, uint64_t now, uint64_t sent_at) {
   c->event_at = now;
   c->seen++;
   mark_open(c);
+  return true;
 }
 
 // Looks for stamps behind what is kept of the last read, and keeps what may be the beginning of one.
 static void read_body(struct conn *c, char *from, char *raw, char *to, uint64_t now) {
   if (c->body_left < 0) to = take_payload(&c->chunks, raw, to);
   else c->body_left -= to - raw;
+  if (phase == COUNTING) bytes += to - raw;
   for (char *mark; (mark = memmem(from, to - from, STAMP_MARK, strlen(STAMP_MARK)));) {
-    char *digits = mark + strlen(STAMP_MARK);
-    if (to - digits <= STAMP_DIGITS) break;
-    saw_event(c, now, strtoull(digits, NULL, 10));
-    from = digits + STAMP_DIGITS;
+    char *label = mark + strlen(STAMP_MARK);
+    if (to - label <= LABEL_BYTES) break;
+    if (!saw_event(c, now, label)) return;
+    from = label + LABEL_BYTES;
   }
-  if (stall && c->was_open) return watch(c, EPOLL_CTL_DEL, 0), (void)(c->state = STALLED);
+  if (stall && c->was_open) return stop_reading(c);
   if (c->body_left == 0 || c->chunks.part == OVER) return answered(c, now);
   c->tail_length = to - from < TAIL_BYTES ? to - from : TAIL_BYTES;
   memmove(c->tail, to - c->tail_length, c->tail_length);
@@ -178,14 +165,19 @@ static void receive(struct conn *c) {
   if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) {
     const char *why = n < 0 ? strerror(errno) : "closed before the end";
-    if (c->state == STALLED) return closed_by_peer++, shut(c);
     c->is_resting = c->state == RESTING;
     return c->is_resting || (c->state == HEAD && !c->tail_length && c->was_used) ? reconnect(c) : fail(c, why);
   }
-  if (c->state == STALLED) return;
   char *raw = in + c->tail_length, *to = raw + n;
   if (c->state == BODY) read_body(c, in, raw, to, nanoseconds());
   else read_head(c, in, to, nanoseconds());
+}
+
+// Readers that stopped whose peer has closed behind what fills the buffers, so that its end has not arrived.
+static void shut_abandoned(void) {
+  find_held(port);
+  for (struct conn *c = all; c < all + conns; c++)
+    if (c->state == STALLED && !is_held(c->fd)) closed_by_peer++, shut(c);
 }
 
 // Goes on to the next phase when it is time; false when the run is over.
@@ -242,9 +234,12 @@ int main(int argc, char **argv) {
       if (!c) is_stopped = true;
       else if (c->state == CONNECTING) connected(c);
       else if (c->state == ASKING && (ready[i].events & EPOLLOUT)) ask(c);
+      else if (c->state == STALLED) closed_by_peer++, shut(c);
       else if (c->state != CLOSED) receive(c);
     }
   }
   take_cpu(cpu, 1);
-  print_result((nanoseconds() - counting_from) / 1e9, cpu);
+  double seconds = (nanoseconds() - counting_from) / 1e9;
+  if (stall) shut_abandoned();
+  print_result(seconds, cpu);
 }

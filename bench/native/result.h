@@ -3,13 +3,14 @@
 #include "plan.h"
 #include "samples.h"
 
-static long opened, alive, answers, event_count, errors, reconnects, closed_by_peer, left;
+static long opened, alive, answers, event_count, bytes, errors, reconnects, closed_by_peer, left;
 static char first_error[128];
 static uint64_t *left_at;
 static struct samples latency, first, added, gap;
 
 static void print_result(double seconds, const double *cpu) {
-  printf("{\"seconds\":%.3f,\"answers\":%ld,\"events\":%ld,\"opened\":%ld,", seconds, answers, event_count, opened);
+  printf("{\"seconds\":%.3f,\"answers\":%ld,\"events\":%ld,\"bytes\":%ld,\"opened\":%ld,",
+         seconds, answers, event_count, bytes, opened);
   printf("\"alive\":%ld,\"errors\":%ld,\"error\":\"%s\",\"reconnects\":%ld,\"closedByPeer\":%ld,",
          alive, errors, first_error, reconnects, closed_by_peer);
   printf("\"cpuUs\":%.0f,\"upstreamCpuUs\":%.0f,\"loadCpuUs\":%.0f,", cpu[0], cpu[1], cpu[2]);

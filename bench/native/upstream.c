@@ -15,14 +15,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-#ifdef WITH_TLS
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-static SSL_CTX *tls;
-#else
-typedef void SSL;
-#endif
 #include "answers.h"
+#include "tls.h"
 #include "wheel.h"
 
 enum { HEAD_BYTES = 4096, OUT_BYTES = 32768, END_BYTES = 1024, BATCHES_A_TURN = 8 };
@@ -38,7 +32,7 @@ struct conn {
   long long body_left;         // -1 while the head is incomplete.
   char *out;                   // What the socket has not taken yet; made when first needed.
   size_t out_from, out_to;
-  long events_left, leave_id;
+  long events_left, events_sent, leave_id;
   uint64_t pace_ticks, answer_id;
   struct conn *next_dead;
 };
@@ -95,12 +89,16 @@ static bool flush_out(struct conn *c) {
   return true;
 }
 
-// Adds to what is to be written; a reader so slow that the buffer is full loses the chunk.
+// Adds to what is to be written; a reader so slow that the buffer is full loses the chunk, and its number tells.
 static void put(struct conn *c, const char *data, size_t length) {
   if (!c->out) c->out = malloc(OUT_BYTES);
   if (c->out_to + length > OUT_BYTES) return;
   memcpy(c->out + c->out_to, data, length);
   c->out_to += length;
+}
+
+static void put_event(struct conn *c) {
+  put(c, labelled_event(c->answer_id, c->events_sent++), event_length);
 }
 
 static void put_end(struct conn *c) {
@@ -113,7 +111,7 @@ static void put_end(struct conn *c) {
 
 static void send_paced(struct timer *t) {
   struct conn *c = (struct conn *)t;
-  put(c, stamped_event(c->answer_id), event_length);
+  put_event(c);
   if (--c->events_left > 0) set_timer(t, c->pace_ticks);
   else put_end(c);
   flush_out(c);
@@ -123,7 +121,7 @@ static void send_paced(struct timer *t) {
 static void send_flood(struct conn *c) {
   for (int batch = 0; batch < BATCHES_A_TURN && c->is_flood; batch++) {
     for (; c->events_left > 0 && c->out_to + event_length + END_BYTES < OUT_BYTES; c->events_left--)
-      put(c, stamped_event(c->answer_id), event_length);
+      put_event(c);
     if (c->events_left == 0) c->is_flood = false, put_end(c), watch(c, EPOLLIN);
     if (!flush_out(c)) return;
   }
@@ -149,8 +147,9 @@ static void answer(struct conn *c) {
   c->pace_ticks = to_ticks(pace_ms);
   c->events_left = plan_number(c, "\"events\":", 1) - 1;
   c->leave_id = plan_number(c, "\"leave\":", -1);
+  c->events_sent = 0;
   put(c, STREAM_HEAD, strlen(STREAM_HEAD));
-  put(c, stamped_event(c->answer_id), event_length);
+  put_event(c);
   if (c->events_left <= 0) {
     put_end(c);
   } else if (pace_ms == 0) {
@@ -207,17 +206,6 @@ static void accept_all(int listener) {
 #endif
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){EPOLLIN, {.ptr = c}});
   }
-}
-
-static void prepare_tls(char **files) {
-#ifdef WITH_TLS
-  tls = SSL_CTX_new(TLS_server_method());
-  SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  if (SSL_CTX_use_certificate_file(tls, files[0], SSL_FILETYPE_PEM) == 1 &&
-      SSL_CTX_use_PrivateKey_file(tls, files[1], SSL_FILETYPE_PEM) == 1) return;
-#endif
-  fprintf(stderr, "upstream: no TLS with %s\n", files[0]);
-  exit(1);
 }
 
 int main(int argc, char **argv) {

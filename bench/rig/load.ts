@@ -15,12 +15,15 @@ export interface LoadResult {
   readonly seconds: number
   readonly answers: number
   readonly events: number
+  /** Of the bodies that were read, without their chunks' frames. */
+  readonly bytes: number
   readonly opened: number
   /** Connections that still stood at the end. */
   readonly alive: number
   readonly errors: number
   readonly error: string
   readonly reconnects: number
+  /** Of those that send nothing, or do not read on. */
   readonly closedByPeer: number
   readonly cpuUs: number
   readonly upstreamCpuUs: number

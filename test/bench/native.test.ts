@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { request } from 'node:https'
+import type { Socket } from 'node:net'
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 
@@ -13,6 +14,10 @@ import { portOf } from '../helpers/port.ts'
 import { findProgram } from '../helpers/programs.ts'
 
 const CORE = 1
+
+/** An event as the load looks for it: with the moment of its sending, and its number. */
+const labelled = (number: number): string =>
+  `data: {"f":"fp_0000000000000000001_${String(number).padStart(8, '0')}"}\n\n`
 
 describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', () => {
   let native: NativePrograms
@@ -44,6 +49,7 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
     const result = await load({ mode: 'stream', conns: 20, events: 8, pace: 10, wait: 300 })
     expect(result).toMatchObject({ errors: 0, answers: 20, events: 20 * 7, alive: 0 })
     expect(result.added.count).toBe(20 * 7)
+    expect(result.bytes).toBeGreaterThan(20 * 7 * 250)
     expect(result.added.p50).toBeGreaterThan(0)
   })
 
@@ -96,8 +102,11 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
   })
 
   describe('behind a proxy that', () => {
-    async function startProxy(answer: RequestListener): Promise<number> {
-      const server = createServer(answer).listen(0, '127.0.0.1')
+    async function startProxy(
+      answer: RequestListener,
+      onConnection = (_socket: Socket): unknown => undefined,
+    ): Promise<number> {
+      const server = createServer(answer).on('connection', onConnection).listen(0, '127.0.0.1')
       await once(server, 'listening')
       onTestFinished(() => void server.close())
       return portOf(server)
@@ -106,7 +115,7 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
     const stream = { mode: 'stream', conns: 1, events: 5, pace: 10, ms: 200 } as const
 
     it('cuts where it likes, read every event all the same', async () => {
-      const text = 'data: {"f":"fp_0000000000000000001"}\n\n'.repeat(5)
+      const text = [0, 1, 2, 3, 4].map(labelled).join('')
       const port = await startProxy((_request, response) => {
         for (let at = 0; at < text.length; at += 7) response.write(text.slice(at, at + 7))
         response.end()
@@ -116,7 +125,7 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
     })
 
     it('closes between two streams, connect again and ask when it is due', async () => {
-      const text = 'data: {"f":"fp_0000000000000000001"}\n\n'
+      const text = labelled(0)
       const port = await startProxy(({ socket }, response) => {
         response.writeHead(200, { 'content-length': text.length }).end(text)
         setTimeout(() => socket.end(), 20)
@@ -136,18 +145,51 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
 
     it('ends a stream too early, report that events are missing', async () => {
       const port = await startProxy((_request, response) => {
-        response.write('data: {"f":"fp_0000000000000000001"}\n\n')
+        response.write(labelled(0))
         setTimeout(() => response.end(), 50)
       })
       expect(await load(stream, port)).toMatchObject({
         errors: 1,
-        error: 'a stream that lacks events',
+        error: 'a stream that lacks an event',
       })
+    })
+
+    it.each([
+      ['loses an event', [0, 1, 3], 'a stream that lacks an event'],
+      ['sends one twice', [0, 1, 1], 'a stream that repeats an event'],
+    ])('%s of a stream without end, report that', async (_, numbers, error) => {
+      const port = await startProxy((_request, response) => {
+        response.write(numbers.map(labelled).join(''))
+      })
+      const endless = { ...stream, events: 1_000_000_000 }
+      expect(await load(endless, port)).toMatchObject({ errors: 1, error })
+    })
+
+    it('closes connections that send nothing, report that', async () => {
+      const port = await startProxy(
+        () => {},
+        (socket) => setTimeout(() => socket.destroy(), 100),
+      )
+      const result = await load({ mode: 'idle', conns: 3, ms: 300 }, port)
+      expect(result).toMatchObject({ errors: 0, opened: 3, closedByPeer: 3, alive: 0 })
+    })
+
+    it.each([
+      ['resets', (socket: Socket) => socket.resetAndDestroy()],
+      ['closes', (socket: Socket) => socket.destroy()],
+    ])('%s connections whose readers have stopped, report that', async (_, close) => {
+      const port = await startProxy(({ socket }, response) => {
+        // More than all buffers on the way hold.
+        response.write(labelled(0) + 'x'.repeat(20_000_000))
+        setTimeout(() => close(socket), 100)
+      })
+      const stalled = { mode: 'stream', conns: 2, events: 9, pace: 0, stall: 1, ms: 400 } as const
+      expect(await load(stalled, port)).toMatchObject({ errors: 0, closedByPeer: 2, alive: 0 })
     })
 
     it('breaks off, report that', async () => {
       const port = await startProxy((_request, response) => {
-        response.write('data: {"f":"fp_0000000000000000001"}\n\n', () => response.destroy())
+        response.write(labelled(0), () => response.destroy())
       })
       const { errors, error } = await load(stream, port)
       expect({ errors, error }).toEqual({ errors: 1, error: 'closed before the end' })
