@@ -1,11 +1,14 @@
 // What a run of the load is asked for, and the one request that it sends.
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define QUESTION "What does a proxy do that holds a key?"
 
 enum { MAX_PIDS = 64, LEAVE_DIGITS = 6 };
 
@@ -31,20 +34,40 @@ static void parse_arguments(int argc, char **argv) {
   }
 }
 
+// As that of an image: nothing repeats itself, and no run's is another than the last's.
+static void fill_base64(char *at, long count) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  uint64_t random = 88172645463325252;
+  for (long i = 0; i < count; i++) {
+    random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+    at[i] = letters[random >> 58];
+  }
+  at[count] = 0;
+}
+
+// The user's message: a question, and with `body` an image beside it.
+static char *create_content(void) {
+  if (!body) return strdup("\"" QUESTION " \"");
+  char *image = malloc(body + 1), *content;
+  fill_base64(image, body);
+  if (asprintf(&content, "[{\"type\":\"text\",\"text\":\"" QUESTION "\"},"
+      "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,%s\"}}]", image) < 0) exit(1);
+  free(image);
+  return content;
+}
+
 static void prepare_request(void) {
-  char *filling = malloc(body + 1), *text, who[32] = "";
-  memset(filling, 'A', body);
-  filling[body] = 0;
+  char *content = create_content(), *text, who[32] = "";
   if (leave) sprintf(who, "\"leave\":%ld,", leave);
   int length = asprintf(&text, "{\"model\":\"bench\",\"stream\":%s,%s\"events\":%ld,\"pace\":%ld,\"wait\":%ld,"
     "\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"},"
-    "{\"role\":\"user\",\"content\":\"What does a proxy do that holds a key? %s\"}]}",
-    is_json ? "false" : "true", who, events, pace, wait_ms, filling);
+    "{\"role\":\"user\",\"content\":%s}]}",
+    is_json ? "false" : "true", who, events, pace, wait_ms, content);
   request_length = asprintf(&request, "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n"
     "authorization: Bearer ks-bench-client\r\ncontent-type: application/json\r\naccept: application/json\r\n"
     "user-agent: OpenAI/JS 7.57.0\r\nx-stainless-lang: js\r\ncontent-length: %d\r\n\r\n%s", length, text);
   if (leave) leave_at = strstr(request, "\"leave\":") + strlen("\"leave\":") - request;
-  free(filling), free(text);
+  free(content), free(text);
 }
 
 // Processor time of a process, all its threads, the ended ones too.

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { request } from 'node:https'
 import type { Socket } from 'node:net'
+import { text as readText } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 
@@ -14,6 +16,12 @@ import { portOf } from '../helpers/port.ts'
 import { findProgram } from '../helpers/programs.ts'
 
 const CORE = 1
+
+const PLAIN_BODY =
+  '{"model":"bench","stream":false,"events":0,"pace":0,"wait":0,"messages":[' +
+  '{"role":"system","content":"You are a helpful assistant."},' +
+  '{"role":"user","content":"What does a proxy do that holds a key? "}]}'
+const IMAGE_URL = /^data:image\/png;base64,[A-Za-z0-9+/]{400000}$/
 
 /** An event as the load looks for it: with the moment of its sending, and its number. */
 const labelled = (number: number): string =>
@@ -185,6 +193,35 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
       })
       const stalled = { mode: 'stream', conns: 2, events: 9, pace: 0, stall: 1, ms: 400 } as const
       expect(await load(stalled, port)).toMatchObject({ errors: 0, closedByPeer: 2, alive: 0 })
+    })
+
+    it('reads what is asked, send it the same each time', async () => {
+      const bodies: string[] = []
+      const port = await startProxy((asked, response) => {
+        void readText(asked).then((body) => {
+          bodies.push(body)
+          response.end()
+        })
+      })
+      const plan = { mode: 'json', conns: 1, ms: 50 } as const
+      await load(plan, port)
+      expect(new Set(bodies)).toEqual(new Set([PLAIN_BODY]))
+
+      bodies.length = 0
+      const size = 400_000
+      for (let run = 0; run < 2; run++) await load({ ...plan, body: size }, port)
+      expect(new Set(bodies).size).toBe(1)
+      const { messages }: { messages: { content: unknown }[] } = JSON.parse(bodies[0] ?? '')
+      expect(messages[1]).toEqual({
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What does a proxy do that holds a key?' },
+          { type: 'image_url', image_url: { url: expect.stringMatching(IMAGE_URL) } },
+        ],
+      })
+      // Random bytes in base64 take three quarters of it.
+      const packed = gzipSync(bodies[0] ?? '').length
+      expect(packed / size).toBeGreaterThan(0.74)
     })
 
     it('breaks off, report that', async () => {
