@@ -20,12 +20,14 @@ const SINGLE = [
   'leaveP50Ms',
   'leaveP99Ms',
   'bodyMaxMs',
+  'bodiesPerSecond',
   'startMs',
   'warmMb',
   'stalledMb',
   'stalledP99Ms',
   'floodMb',
   'floodP99Ms',
+  'floodMbPerSecond',
   'silentMb',
   'silentP99Ms',
   'stalledEarlyMb',
@@ -36,6 +38,9 @@ const SINGLE = [
   'silentLateMb',
   'heapBackMb',
   'twoWorkersTimes',
+  'twoWorkersCpuTimes',
+  'twoWorkersJsonTimes',
+  'twoWorkersJsonCpuTimes',
 ] as const
 
 /** Everything that is measured, by name and unit. */

@@ -24,11 +24,18 @@ static float percentile(const struct samples *s, double share) {
   return s->us[at < s->count ? at : s->count - 1];
 }
 
+static double mean(const struct samples *s) {
+  double sum = 0;
+  for (size_t i = 0; i < s->count; i++) sum += s->us[i];
+  return sum / s->count;
+}
+
 static void print_samples(const char *name, struct samples *s) {
   printf("\"%s\":{\"count\":%zu", name, s->count);
   if (s->count > 0) {
     qsort(s->us, s->count, sizeof *s->us, compare);
-    printf(",\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f", percentile(s, 0.5), percentile(s, 0.99), s->us[s->count - 1]);
+    printf(",\"mean\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f",
+           mean(s), percentile(s, 0.5), percentile(s, 0.99), s->us[s->count - 1]);
   }
   printf("},");
 }

@@ -24,15 +24,35 @@ export const FEEL: readonly Column[] = [
   { title: '500 × 50 a second: event p99', metrics: ['busyP99Ms'], digits: 2 },
   { title: 'leave → upstream p50 / p99', metrics: ['leaveP50Ms', 'leaveP99Ms'], digits: 2 },
   { title: 'beside 20 MB bodies: longest', metrics: ['bodyMaxMs'], digits: 1 },
+  { title: 'such bodies a second', metrics: ['bodiesPerSecond'], digits: 1 },
 ]
 
-/** Memory, start and cores. */
+/** Memory and start. */
 export const MEMORY: readonly Column[] = [
   { title: 'MB with no stream open', metrics: ['warmMb'], digits: 0 },
   { title: 'kB a stream, 4,000 open', metrics: ['heldKb4000'], digits: 1 },
   { title: 'start → first answer, ms', metrics: ['startMs'], digits: 0 },
   { title: 'heap kept after 8,000 streams, MB', metrics: ['heapBackMb'], digits: 1 },
-  { title: 'two workers carry, × one', metrics: ['twoWorkersTimes'], digits: 2 },
+]
+
+/** What a second worker brings, and what it takes. */
+export const WORKERS: readonly Column[] = [
+  { title: 'events that the busiest thread carries', metrics: ['twoWorkersTimes'], digits: 2 },
+  {
+    title: 'processor time an event, the whole process',
+    metrics: ['twoWorkersCpuTimes'],
+    digits: 2,
+  },
+  {
+    title: 'JSON requests that the busiest thread carries',
+    metrics: ['twoWorkersJsonTimes'],
+    digits: 2,
+  },
+  {
+    title: 'processor time a request, the whole process',
+    metrics: ['twoWorkersJsonCpuTimes'],
+    digits: 2,
+  },
 ]
 
 /** What others do to a process, and to everybody else, in MB and ms. */
@@ -41,6 +61,7 @@ export const BAD: readonly Column[] = [
   { title: 'others’ p99', metrics: ['stalledP99Ms'], digits: 2 },
   { title: '4 floods: MB', metrics: ['floodMb'], digits: 0 },
   { title: 'others’ p99', metrics: ['floodP99Ms'], digits: 2 },
+  { title: 'floods pass, MB/s', metrics: ['floodMbPerSecond'], digits: 0 },
   { title: '10,000 silent: MB', metrics: ['silentMb'], digits: 0 },
   { title: 'others’ p99', metrics: ['silentP99Ms'], digits: 2 },
 ]

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 
 import { startChild } from './child.ts'
 
-/** Percentiles in microseconds; only a count where there is none. */
+/** Microseconds; only a count where there is none. */
 export interface Percentiles {
   readonly count: number
+  readonly mean?: number
   readonly p50?: number
   readonly p99?: number
   readonly max?: number

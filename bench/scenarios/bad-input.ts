@@ -1,5 +1,5 @@
 import type { Measured } from '../metrics.ts'
-import type { LoadPlan } from '../rig/load.ts'
+import type { LoadPlan, LoadResult } from '../rig/load.ts'
 import { demandNoError, type Target } from '../rig/stage.ts'
 import { ENDLESS, type Scenario, sleep, toMs } from './scenario.ts'
 
@@ -10,6 +10,7 @@ const FIRST_MS = 1500
 const LONGER_MS = 15_000
 const LOOK_EVERY_MS = 500
 const KB_PER_MB = 1000
+const BYTES_PER_MB = 1_000_000
 
 /** Readers that take one event of an endless answer and then nothing more. */
 const STALLED = { mode: 'stream', conns: 100, events: ENDLESS, pace: 0, stall: 1 } as const
@@ -18,7 +19,10 @@ const STALLED = { mode: 'stream', conns: 100, events: ENDLESS, pace: 0, stall: 1
 const FLOOD = { mode: 'stream', conns: 4, events: ENDLESS, pace: 0 } as const
 
 /** Connections that send nothing. */
-const SILENT = { mode: 'idle', conns: 10_000 } as const
+export const SILENT = { mode: 'idle', conns: 10_000 } as const
+
+/** Who is to feel none of it. */
+export const OTHERS = { mode: 'stream', conns: 200, events: ENDLESS, pace: 50 } as const
 
 const KINDS = [
   ['stalled', STALLED],
@@ -30,7 +34,15 @@ const KINDS = [
 export const badInput = (rounds: number): Scenario => ({
   name: 'stopped readers, floods, silent connections',
   rounds,
-  metrics: ['stalledP99Ms', 'floodP99Ms', 'silentP99Ms', 'stalledMb', 'floodMb', 'silentMb'],
+  metrics: [
+    'stalledP99Ms',
+    'floodP99Ms',
+    'floodMbPerSecond',
+    'silentP99Ms',
+    'stalledMb',
+    'floodMb',
+    'silentMb',
+  ],
   async run(target) {
     // These answers run code that no others do: how long the others wait is told of code that is compiled.
     const first = await suffer(target, STALLED, FIRST_MS)
@@ -41,6 +53,7 @@ export const badInput = (rounds: number): Scenario => ({
     return {
       stalledP99Ms: stalled.othersP99Ms,
       floodP99Ms: flood.othersP99Ms,
+      floodMbPerSecond: flood.mbPerSecond,
       silentP99Ms: silent.othersP99Ms,
       ...(target.child !== undefined && {
         stalledMb: toMb(most - first.beforeKb),
@@ -70,6 +83,8 @@ export const badInputForLonger: Scenario = {
 
 interface Suffered {
   readonly othersP99Ms: number
+  /** What it took of the answers itself. */
+  readonly mbPerSecond: number
   /** Memory with the others' streams alone, and looked at every half second from then on. */
   readonly beforeKb: number
   readonly seenKb: readonly number[]
@@ -83,8 +98,15 @@ const toMb = (kb: number): number => kb / KB_PER_MB
 const grownMb = ({ beforeKb }: Suffered, seenKb: readonly number[]): number =>
   toMb(Math.max(...seenKb) - beforeKb)
 
+/** Who closes the connections of the bad lets nobody suffer from them. */
+function demandAllHeld(result: LoadResult, conns: number): LoadResult {
+  const { alive, closedByPeer } = demandNoError(result)
+  if (alive === conns && closedByPeer === 0) return result
+  throw new Error(`${conns - alive} of ${conns} connections did not stay`)
+}
+
 async function suffer(target: Target, plan: LoadPlan, lastsMs = LASTS_MS): Promise<Suffered> {
-  const others = target.startLoad({ mode: 'stream', conns: 200, events: ENDLESS, pace: 50 })
+  const others = target.startLoad(OTHERS)
   await others.begun
   const beforeKb = target.memoryKb()
   const bad = target.startLoad({ ...plan, ms: lastsMs })
@@ -94,7 +116,9 @@ async function suffer(target: Target, plan: LoadPlan, lastsMs = LASTS_MS): Promi
   for (let result; result === undefined; seenKb.push(target.memoryKb())) {
     result = await Promise.race([bad.result, sleep(LOOK_EVERY_MS)])
   }
-  demandNoError(await bad.result)
+  // Before either is judged: streams that go on would be in the way of the next that is measured.
   const { added } = demandNoError(await others.stop())
-  return { othersP99Ms: toMs(added.p99), beforeKb, seenKb, openAt }
+  const { bytes, seconds } = demandAllHeld(await bad.result, plan.conns)
+  const mbPerSecond = bytes / seconds / BYTES_PER_MB
+  return { othersP99Ms: toMs(added.p99), mbPerSecond, beforeKb, seenKb, openAt }
 }

@@ -50,6 +50,9 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
     expect(result).toMatchObject({ errors: 0, opened: 4, alive: 4 })
     expect(result.answers).toBeGreaterThan(0)
     expect(result.latency.count).toBe(result.answers)
+    const { mean = 0, max = 0 } = result.latency
+    expect(mean).toBeGreaterThan(0)
+    expect(mean).toBeLessThanOrEqual(max)
     expect(result.cpuUs).toBeGreaterThan(0)
   })
 

@@ -72,6 +72,13 @@ describe('the tables', () => {
     expect(rowsOf(text).get('**Keystow**')).toEqual(['81 / 82'])
   })
 
+  it('show what passes beside how long others wait', () => {
+    const bad = { floodP99Ms: [3], floodMbPerSecond: [120], bodyMaxMs: [16], bodiesPerSecond: [7] }
+    const text = detailedSection({ keystow: bad }, [])
+    expect(text).toContain('| 3.00 | 120 |')
+    expect(text).toContain('| 16.0 | 7.0 |')
+  })
+
   it('name who is left out of a smoke run', () => {
     const { nginx: _, ...rest } = TABLE
     const text = smokeSection({ ...rest, 'http-proxy': { jsonCpuUs: [50] } }, {}, 'en')
