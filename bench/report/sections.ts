@@ -3,7 +3,7 @@ import { CONTENDERS, LABELS } from '../contenders/contenders.ts'
 import { type FigureTable, ratiosOf, spread, spreadOf } from '../figures.ts'
 import { STREAM_COUNTS } from '../metrics.ts'
 import { RIVALS, type RecordedRatios, SMOKE_METRICS } from '../verdict.ts'
-import { BAD, COST, FEEL, LONGER, MEMORY } from './columns.ts'
+import { BAD, COST, FEEL, LONGER, MEMORY, WORKERS } from './columns.ts'
 import { type Language, readmeColumns, TEXTS } from './readme-columns.ts'
 import { NONE, renderTable, showSpread } from './table.ts'
 
@@ -44,6 +44,7 @@ export function smokeSection(
   return [times, ...rows, ...leftOut].join('\n')
 }
 
+const WORKERS_TITLE = 'Two workers, × one'
 const LONGER_TITLE = 'Bad input for 15 s, MB at most in the first half / in the second'
 
 /** Everything, for docs/benchmark.md. */
@@ -55,6 +56,9 @@ export function detailedSection(table: FigureTable, about: readonly string[]): s
     part('As many times nginx', renderTimes(table)),
     part('What a user feels, ms', renderTable(table, ALL, FEEL)),
     part('Memory and start', renderTable(table, ALL, MEMORY)),
+    ...(table.keystow?.twoWorkersTimes === undefined
+      ? []
+      : [part(WORKERS_TITLE, renderTable(table, ALL, WORKERS))]),
     part('Bad input, ms and MB', renderTable(table, ALL, BAD)),
     ...(table.keystow?.stalledLateMb === undefined
       ? []

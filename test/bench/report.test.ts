@@ -79,6 +79,19 @@ describe('the tables', () => {
     expect(text).toContain('| 16.0 | 7.0 |')
   })
 
+  it('show what a second worker brings and takes, of events and of requests', () => {
+    expect(detailedSection(TABLE, [])).not.toContain('Two workers')
+    const workers = {
+      twoWorkersTimes: [1.9],
+      twoWorkersCpuTimes: [1.1],
+      twoWorkersJsonTimes: [1.7],
+      twoWorkersJsonCpuTimes: [1.2],
+    }
+    const text = detailedSection({ keystow: workers }, [])
+    expect(text).toContain('### Two workers')
+    expect(rowsOf(text).get('**Keystow**')).toEqual(['1.90', '1.10', '1.70', '1.20'])
+  })
+
   it('name who is left out of a smoke run', () => {
     const { nginx: _, ...rest } = TABLE
     const text = smokeSection({ ...rest, 'http-proxy': { jsonCpuUs: [50] } }, {}, 'en')
