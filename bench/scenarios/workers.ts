@@ -30,7 +30,12 @@ const CORES = '0,1'
 export const twoWorkers = (stage: Stage, rounds: number): Scenario => ({
   name: 'two workers',
   rounds,
-  metrics: ['twoWorkersTimes'],
+  metrics: [
+    'twoWorkersTimes',
+    'twoWorkersCpuTimes',
+    'twoWorkersJsonTimes',
+    'twoWorkersJsonCpuTimes',
+  ],
   async run() {
     const one = await measureWorkers(stage, 1)
     const two = await measureWorkers(stage, 2)

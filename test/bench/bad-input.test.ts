@@ -7,63 +7,38 @@ import type { LoadPlan, LoadResult } from '../../bench/rig/load.ts'
 import type { Target } from '../../bench/rig/stage.ts'
 import { badInput, OTHERS, SILENT } from '../../bench/scenarios/bad-input.ts'
 import { largeBodies } from '../../bench/scenarios/what-users-feel.ts'
+import { fakeTarget } from '../helpers/bench.ts'
 
 const US = { count: 2, mean: 250_000, p50: 1000, p99: 3000, max: 9000 }
 
-/** What a load that went well prints. */
-const wellDone = (plan: LoadPlan): LoadResult => ({
-  seconds: 2.5,
-  answers: 2,
-  events: 1000,
-  bytes: 5_000_000,
-  opened: plan.conns,
-  alive: plan.conns,
-  errors: 0,
-  error: '',
-  reconnects: 0,
-  closedByPeer: 0,
-  cpuUs: 1,
-  upstreamCpuUs: 1,
-  loadCpuUs: 1,
-  latency: US,
-  first: US,
-  added: US,
-  gap: US,
-  left: [],
-})
+/** Of a load that went well. */
+const WELL = { seconds: 2.5, bytes: 5_000_000, latency: US, added: US }
 
 /** Answers every load with its result at once; counts those that nobody has ended. */
-function createTarget(resultOf = wellDone): {
+function createTarget(loaded: (plan: LoadPlan) => Partial<LoadResult> = () => ({})): {
   readonly target: Target
   readonly running: () => number
 } {
   let running = 0
-  const startLoad: Target['startLoad'] = (plan) => {
-    const isEndless = plan.ms === undefined
-    if (isEndless) running++
-    const result = Promise.resolve(resultOf(plan))
-    return {
-      begun: Promise.resolve(),
-      result,
-      stop() {
-        if (isEndless) running--
-        return result
+  const fake = fakeTarget('nginx', (_, plan) => ({ ...WELL, ...loaded(plan) }))
+  return {
+    running: () => running,
+    target: {
+      ...fake,
+      startLoad(plan) {
+        const load = fake.startLoad(plan)
+        if (plan.ms !== undefined) return load
+        running++
+        return {
+          ...load,
+          stop() {
+            running--
+            return load.stop()
+          },
+        }
       },
-    }
+    },
   }
-  const upstream = { port: 1, pid: 1, caFile: undefined, takeLeft: () => 1, stop: async () => {} }
-  const target: Target = {
-    id: 'nginx',
-    startMs: 1,
-    child: undefined,
-    upstream,
-    pids: () => [],
-    memoryKb: () => 1,
-    startLoad,
-    load: (plan) => startLoad(plan).result,
-    stop: async () => undefined,
-  }
-  return { target, running: () => running }
 }
 
 describe('bad input', () => {
@@ -82,10 +57,9 @@ describe('bad input', () => {
     ['silent connections', 'idle', { alive: 9800, closedByPeer: 200 }, '200 of 10000'],
     ['silent connections that stay away', 'idle', { alive: 9999 }, '1 of 10000'],
   ])('is no figure where %s are cut, and leaves no load behind', async (_, mode, cut, told) => {
-    const { target, running } = createTarget((plan) => ({
-      ...wellDone(plan),
-      ...(plan.mode === mode && plan.ms !== undefined && cut),
-    }))
+    const { target, running } = createTarget((plan) =>
+      plan.mode === mode && plan.ms !== undefined ? cut : {},
+    )
     await expect(badInput(1).run(target)).rejects.toThrow(`${told} connections did not stay`)
     expect(running()).toBe(0)
   })
@@ -106,18 +80,16 @@ describe('bodies of 20 MB', () => {
   })
 
   it('are none where none was answered', async () => {
-    const { target } = createTarget((plan) => ({
-      ...wellDone(plan),
-      ...(plan.mode === 'json' && { latency: { count: 0 } }),
-    }))
+    const { target } = createTarget((plan) =>
+      plan.mode === 'json' ? { latency: { count: 0 } } : {},
+    )
     expect(await largeBodies(1).run(target)).toMatchObject({ bodiesPerSecond: 0 })
   })
 
   it('that fail leave no load behind', async () => {
-    const { target, running } = createTarget((plan) => ({
-      ...wellDone(plan),
-      ...(plan.mode === 'json' && { errors: 1, error: 'HTTP/1.1 413' }),
-    }))
+    const { target, running } = createTarget((plan) =>
+      plan.mode === 'json' ? { errors: 1, error: 'HTTP/1.1 413' } : {},
+    )
     await expect(largeBodies(1).run(target)).rejects.toThrow('HTTP/1.1 413')
     expect(running()).toBe(0)
   })
