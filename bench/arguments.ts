@@ -31,7 +31,7 @@ export const USAGE = `npm run bench -- smoke|full|profile|taps|ledger|billing [o
 
   smoke    processor time a request and an event beside http-proxy, and nginx if it is there; under two minutes.
            Fails when Keystow has become slower by half than bench/recorded.json says, or cannot do something
-  full     every contender that is installed, every figure, and smoke, whose failure is its own; about twenty-four
+  full     every contender that is installed, every figure, and smoke, whose failure is its own; about twenty-seven
            minutes
   profile  where Keystow spends its processor time
   billing  10,000 requests in the ledger beside the built-in upstream's bill; some minutes. Fails when they differ
