@@ -38,7 +38,7 @@ interface FullOptions {
   readonly rounds: number
 }
 
-/** Everything, in some twenty-four minutes with five rounds. */
+/** Everything, in some twenty-five minutes with five rounds. */
 export async function measureFull(options: FullOptions): Promise<Measurement> {
   const measurement = createMeasurement()
   await measureSideBySide(measurement, options)
