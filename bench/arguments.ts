@@ -7,6 +7,16 @@ const COMMANDS = ['smoke', 'full', 'profile', 'taps', 'ledger', 'billing'] as co
 
 export type Command = (typeof COMMANDS)[number]
 
+/** What would have no effect is refused: whoever gives it believes that it has. */
+const TAKES: Readonly<Record<Command, readonly string[]>> = {
+  smoke: ['write', 'anew', 'node'],
+  full: ['write', 'anew', 'rounds', 'only', 'node'],
+  profile: ['node', 'tls'],
+  billing: [],
+  taps: [],
+  ledger: [],
+}
+
 export interface Options {
   readonly write: boolean
   readonly anew: boolean
@@ -49,11 +59,17 @@ export const USAGE = `npm run bench -- smoke|full|profile|taps|ledger|billing [o
 
 /** What to do; throws a UsageError for whatever would be done otherwise than it was meant. */
 export function parseArguments(args: readonly string[]): { command: Command; options: Options } {
-  const { values, positionals } = parseWords(args)
+  const { values, positionals, tokens } = parseWords(args)
   const [name, ...rest] = positionals
   const command = COMMANDS.find((known) => known === name)
   if (command === undefined) throw new UsageError(`${name ?? 'nothing'}: not a command`)
   if (rest.length > 0) throw new UsageError(`${rest.join(' ')}: more than one command`)
+  for (const token of tokens) {
+    if (token.kind === 'option' && !TAKES[command].includes(token.name)) {
+      throw new UsageError(`--${token.name}: nothing that ${command} takes`)
+    }
+  }
+  if (values.anew && !values.write) throw new UsageError('--anew: only with --write')
   const only = values.only === undefined ? undefined : parseOnly(values.only)
   const options = { ...values, rounds: parseRounds(values.rounds), only }
   if (options.write) refuseToWriteLess(options)
@@ -65,6 +81,7 @@ function parseWords(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
+      tokens: true,
       options: {
         write: { type: 'boolean', default: false },
         anew: { type: 'boolean', default: false },

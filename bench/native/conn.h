@@ -1,6 +1,8 @@
 // A connection of the load, and what is true of all of them.
 #pragma once
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include "chunks.h"
@@ -25,6 +27,10 @@ struct conn {
 static int epoll_fd, phase;
 static long started;
 static struct conn *all;
+
+static void note_error(const char *what) {
+  if (errors++ == 0) snprintf(first_error, sizeof first_error, "%.*s", (int)strcspn(what, "\r\"\\"), what);
+}
 
 static void watch(struct conn *c, int operation, uint32_t what) {
   epoll_ctl(epoll_fd, operation, c->fd, &(struct epoll_event){what, {.ptr = c}});

@@ -24,18 +24,18 @@
 #include "peers.h"
 #include "plan.h"
 #include "result.h"
+#include "unfinished.h"
 
 enum { RAMP = 64, HEAD_BYTES = 8192, READ_BYTES = 262144, MAX_ERRORS = 10000 };
 enum { TAIL_BYTES = sizeof STAMP_MARK - 1 + LABEL_BYTES };
 enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
-#define LACKS_EVENT "a stream that lacks an event"
 #define OPEN_WITHIN_NS 60000000000ull
 
 static uint64_t counting_from;
 static void start(struct conn *c);
 
 static void fail(struct conn *c, const char *what) {
-  if (errors++ == 0) snprintf(first_error, sizeof first_error, "%.*s", (int)strcspn(what, "\r\"\\"), what);
+  note_error(what);
   shut(c);
   if (is_json && errors < MAX_ERRORS) start(c);
 }
@@ -239,7 +239,8 @@ int main(int argc, char **argv) {
     }
   }
   take_cpu(cpu, 1);
-  double seconds = (nanoseconds() - counting_from) / 1e9;
+  uint64_t ended_at = nanoseconds();
+  judge_unfinished(ended_at);
   if (stall) shut_abandoned();
-  print_result(seconds, cpu);
+  print_result((ended_at - counting_from) / 1e9, cpu);
 }

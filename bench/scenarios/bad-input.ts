@@ -113,11 +113,15 @@ async function suffer(target: Target, plan: LoadPlan, lastsMs = LASTS_MS): Promi
   const seenKb: number[] = [beforeKb]
   let openAt = 0
   void bad.begun.then(() => (openAt = seenKb.length))
-  for (let result; result === undefined; seenKb.push(target.memoryKb())) {
-    result = await Promise.race([bad.result, sleep(LOOK_EVERY_MS)])
+  try {
+    for (let result; result === undefined; seenKb.push(target.memoryKb())) {
+      result = await Promise.race([bad.result, sleep(LOOK_EVERY_MS)])
+    }
+  } finally {
+    // Whatever became of the bad: streams that go on would be in the way of the next that is measured.
+    await others.stop()
   }
-  // Before either is judged: streams that go on would be in the way of the next that is measured.
-  const { added } = demandNoError(await others.stop())
+  const { added } = demandNoError(await others.result)
   const { bytes, seconds } = demandAllHeld(await bad.result, plan.conns)
   const mbPerSecond = bytes / seconds / BYTES_PER_MB
   return { othersP99Ms: toMs(added.p99), mbPerSecond, beforeKb, seenKb, openAt }

@@ -107,14 +107,16 @@ export const largeBodies = (rounds: number): Scenario => ({
     const others = target.startLoad({ mode: 'stream', conns: 200, events: ENDLESS, pace: 50 })
     await others.begun
     const bodies = target.startLoad({ mode: 'json', conns: 1, body: LARGE_BODY_BYTES, ms: 2000 })
-    await bodies.result
-    // Before either is judged: streams that go on would be in the way of the next that is measured.
-    const { added } = demandNoError(await others.stop())
-    const { latency } = demandNoError(await bodies.result)
-    // Of those that were answered to the end, which may be two: not how many ended within the time.
-    return {
-      bodyMaxMs: toMs(added.max),
-      bodiesPerSecond: US_PER_SECOND / (latency.mean ?? Infinity),
+    try {
+      await bodies.result
+    } finally {
+      // Whatever became of the bodies: streams that go on would be in the way of the next that is measured.
+      await others.stop()
     }
+    const { added } = demandNoError(await others.result)
+    const { latency } = demandNoError(await bodies.result)
+    if (latency.mean === undefined) throw new Error('no body was answered')
+    // Of those that were answered to the end, which may be two: not how many ended within the time.
+    return { bodyMaxMs: toMs(added.max), bodiesPerSecond: US_PER_SECOND / latency.mean }
   },
 })

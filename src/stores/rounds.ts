@@ -24,6 +24,8 @@ export function createRounds<T>(stepsPerRound: number): Rounds<T> {
   let newest = 0
   let round = things.values()
   let lastOfRound = 0
+  /** Of this round: it is to take no longer because many have gone meanwhile. */
+  let countAtStart = 0
 
   return {
     set(id, thing) {
@@ -40,12 +42,14 @@ export function createRounds<T>(stepsPerRound: number): Rounds<T> {
     },
     count: () => things.size,
     step(visit) {
-      for (let left = Math.ceil(things.size / stepsPerRound); left >= 0; left--) {
+      const count = Math.max(things.size, countAtStart)
+      for (let left = Math.ceil(count / stepsPerRound); left >= 0; left--) {
         const { value, done } = round.next()
         // Those that came since the round began are not part of it: it would not end while they come faster.
         if (done === true || value.number > lastOfRound) {
           round = things.values()
           lastOfRound = newest
+          countAtStart = things.size
           return true
         }
         if (value.thing !== undefined) visit(value.thing)

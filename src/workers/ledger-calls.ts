@@ -21,8 +21,15 @@ import { NO_USAGE } from '../usage/usage.ts'
 import type { Calls, Handlers } from './calls.ts'
 
 /** A reservation as it can be sent: what it has used by now follows from time to time. */
-interface SentReservation extends Omit<Reservation, 'estimate'> {
+interface SentReservation extends Omit<Reservation, 'estimate' | 'caps'> {
   readonly estimate: Estimate
+  readonly caps: SentCaps
+}
+
+/** A list is sent once: it is the same with every request of a client. */
+interface SentCaps {
+  readonly number: number
+  readonly list: readonly BudgetCap[] | undefined
 }
 
 /** What a thread that serves asks the one ledger of the process, which the main thread keeps. */
@@ -56,6 +63,9 @@ const STATE_EVERY_MS = 500
 const STEP_MS = 50
 const STEPS_PER_ROUND = 10
 
+/** Each reload brings others, and the numbers begin anew. */
+const MAX_CAPS = 1000
+
 interface Opened {
   readonly reservation: Reservation
   /** What the main thread knows of its progress. */
@@ -65,6 +75,7 @@ interface Opened {
 /** The ledger as a thread that serves has it. */
 export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
   const running = createRounds<Opened>(STEPS_PER_ROUND)
+  const sentCaps = new Map<readonly BudgetCap[], SentCaps>()
   let isReady = true
   let stats: LedgerStats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: false }
 
@@ -90,10 +101,19 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
   }, STEP_MS)
   steps.unref()
 
+  function numberCaps(list: readonly BudgetCap[]): SentCaps {
+    const known = sentCaps.get(list)
+    if (known !== undefined) return known
+    if (sentCaps.size >= MAX_CAPS) sentCaps.clear()
+    const number = sentCaps.size
+    sentCaps.set(list, { number, list: undefined })
+    return { number, list }
+  }
+
   return {
     async open(reservation) {
       const estimate = reservation.estimate()
-      const sent = { ...reservation, estimate }
+      const sent = { ...reservation, estimate, caps: numberCaps(reservation.caps) }
       running.set(reservation.id, { reservation, told: progressOf(estimate) })
       if (reservation.caps.length === 0) {
         // Nothing can refuse it, and its messages arrive in order.
@@ -125,9 +145,6 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
   }
 }
 
-/** Each reload may bring others. */
-const MAX_KNOWN_CAPS = 1000
-
 /** One thread's requests, at the ledger that the main thread keeps. */
 export interface ServedLedger {
   readonly handlers: Handlers<LedgerCalls>
@@ -144,25 +161,24 @@ interface Running {
 
 export function serveLedger(ledger: ServingLedger, now: () => number = Date.now): ServedLedger {
   const running = new Map<string, Running>()
-  /** The ledger knows caps by the list itself, and a copy is another one. */
-  const knownCaps = new Map<string, readonly BudgetCap[]>()
+  /** By their numbers. The ledger knows caps by the list itself, so that it is the same with every request. */
+  const knownCaps: (readonly BudgetCap[])[] = []
 
-  function sameCaps(caps: readonly BudgetCap[]): readonly BudgetCap[] {
-    const key = JSON.stringify(caps)
-    const known = knownCaps.get(key)
-    if (known !== undefined) return known
-    if (knownCaps.size >= MAX_KNOWN_CAPS) knownCaps.clear()
-    knownCaps.set(key, caps)
+  function readCaps({ number, list }: SentCaps): readonly BudgetCap[] {
+    if (list !== undefined) knownCaps[number] = list
+    const caps = knownCaps[number]
+    if (caps === undefined) throw new Error(`caps ${number} were never sent`)
     return caps
   }
 
   return {
     handlers: {
       async open({ estimate, ...sent }) {
+        const caps = readCaps(sent.caps)
         const request: Running = {
           estimate,
-          mayBeSent: sent.caps.length === 0,
-          reservation: { ...sent, caps: sameCaps(sent.caps), estimate: () => request.estimate },
+          mayBeSent: caps.length === 0,
+          reservation: { ...sent, caps, estimate: () => request.estimate },
         }
         running.set(sent.id, request)
         const opening = await ledger.open(request.reservation)

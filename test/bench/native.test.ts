@@ -135,6 +135,14 @@ describe.skipIf(findProgram('cc') === undefined)('the upstream and the load', ()
       expect(result).toMatchObject({ errors: 0, opened: 1, alive: 0 })
     })
 
+    it('goes silent, report that events are missing', async () => {
+      const port = await startProxy((_request, response) => {
+        response.write([0, 1, 2].map(labelled).join(''))
+      })
+      const result = await load({ ...stream, events: 1000, ms: 2500 }, port)
+      expect(result).toMatchObject({ errors: 1, error: 'a stream that lacks an event', events: 0 })
+    })
+
     it('closes between two streams, connect again and ask when it is due', async () => {
       const text = labelled(0)
       const port = await startProxy(({ socket }, response) => {

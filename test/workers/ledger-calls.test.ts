@@ -3,14 +3,15 @@ import { MessageChannel } from 'node:worker_threads'
 
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
-import type { Estimate } from '../../src/usage/budget.ts'
+import type { Estimate, Reservation } from '../../src/usage/budget.ts'
 import { createCalls } from '../../src/workers/calls.ts'
 import {
   createRemoteLedger,
   type LedgerCalls,
+  serveLedger,
   type ServingLedger,
 } from '../../src/workers/ledger-calls.ts'
-import { makeEntry, makeEstimate, makeReservation } from '../helpers/ledger.ts'
+import { makeEntry, makeEstimate, makeReservation, moneyCap } from '../helpers/ledger.ts'
 
 /** The main thread asks nothing here. */
 type Nothing = Readonly<Record<string, never>>
@@ -21,9 +22,13 @@ type Told = readonly (readonly [string, Estimate])[]
 function startRemote() {
   const { port1, port2 } = new MessageChannel()
   const told: Told[] = []
+  const opened: LedgerCalls['open']['input'][] = []
   const stats = { inFlight: 0, lagMs: 0, droppedEntries: 0, isDurable: true }
   const main = createCalls<LedgerCalls, Nothing>(port1, {
-    open: () => ({ isGranted: true, grantedMicros: Infinity }),
+    open(reservation) {
+      opened.push(reservation)
+      return { isGranted: true, grantedMicros: Infinity }
+    },
     grow: () => 0,
     settle: () => {},
     progress: (estimates) => void told.push(estimates),
@@ -38,7 +43,7 @@ function startRemote() {
     calls.close()
     main.close()
   })
-  return { ledger, told }
+  return { ledger, told, opened }
 }
 
 /** Requests that run, and have used so much each. */
@@ -85,5 +90,38 @@ describe('what a thread tells of its running requests', () => {
 
     await vi.waitFor(() => expect(told.flat()).toHaveLength(1), { timeout: 5000 })
     expect(told.flat()[0]?.[0]).toBe(going.reservation.id)
+  })
+})
+
+describe('caps that a thread sends', () => {
+  it('are sent once, also where other lists come between', async () => {
+    const { ledger, opened } = startRemote()
+    const [few, many] = [[moneyCap(1)], [moneyCap(2), moneyCap(3)]]
+    for (const caps of [few, many, few, many]) await ledger.open(makeReservation({ caps }))
+    expect(opened.map(({ caps }) => caps)).toEqual([
+      { number: 0, list: few },
+      { number: 1, list: many },
+      { number: 0, list: undefined },
+      { number: 1, list: undefined },
+    ])
+  })
+
+  it('are each request’s own, after more lists than are kept in mind', async () => {
+    const { ledger, opened } = startRemote()
+    const asked: Reservation[] = []
+    const store: ServingLedger = {
+      ...ledger,
+      async open(reservation) {
+        asked.push(reservation)
+        return { isGranted: true, grantedMicros: 1 }
+      },
+    }
+    const { handlers } = serveLedger(store)
+    const lists = Array.from({ length: 1500 }, (_, i) => [moneyCap(i)])
+    for (const caps of [...lists, ...lists.slice(0, 3)])
+      await ledger.open(makeReservation({ caps }))
+    for (const sent of opened) await handlers.open(sent)
+    const caps = [...lists, ...lists.slice(0, 3)]
+    expect(asked.map(({ caps: [cap] }) => cap)).toEqual(caps.map(([cap]) => cap))
   })
 })

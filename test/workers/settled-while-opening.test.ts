@@ -75,7 +75,8 @@ async function startBusy() {
 
 /** Opens as the message of a thread has it. */
 async function open({ handlers }: ServedLedger, reservation: Reservation): Promise<Opening> {
-  return handlers.open({ ...reservation, estimate: reservation.estimate() })
+  const caps = { number: 0, list: reservation.caps }
+  return handlers.open({ ...reservation, caps, estimate: reservation.estimate() })
 }
 
 const outcomeOf = (opening: Promise<Opening>): Promise<string> =>
