@@ -10,6 +10,8 @@ enum { STAMP_DIGITS = 19, NUMBER_DIGITS = 8, LABEL_BYTES = STAMP_DIGITS + 1 + NU
 // Stands before both.
 #define STAMP_MARK "\"fp_"
 
+enum { NS_PER_MS = 1000000 };
+
 static inline uint64_t nanoseconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

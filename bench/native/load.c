@@ -28,7 +28,7 @@
 
 enum { RAMP = 64, HEAD_BYTES = 8192, READ_BYTES = 262144, MAX_ERRORS = 10000 };
 enum { TAIL_BYTES = sizeof STAMP_MARK - 1 + LABEL_BYTES };
-enum { LEAVE_EVERY_NS = 5000000, NS_PER_MS = 1000000 };
+enum { LEAVE_EVERY_NS = 5000000 };
 #define OPEN_WITHIN_NS 60000000000ull
 
 static uint64_t counting_from;

@@ -1,6 +1,7 @@
 import type { Measured } from '../metrics.ts'
 import type { LoadPlan, LoadResult } from '../rig/load.ts'
 import { demandNoError, type Target } from '../rig/stage.ts'
+import { besideOthers } from './others.ts'
 import { ENDLESS, type Scenario, sleep, toMs } from './scenario.ts'
 
 const LASTS_MS = 2500
@@ -20,9 +21,6 @@ const FLOOD = { mode: 'stream', conns: 4, events: ENDLESS, pace: 0 } as const
 
 /** Connections that send nothing. */
 export const SILENT = { mode: 'idle', conns: 10_000 } as const
-
-/** Who is to feel none of it. */
-export const OTHERS = { mode: 'stream', conns: 200, events: ENDLESS, pace: 50 } as const
 
 const KINDS = [
   ['stalled', STALLED],
@@ -106,23 +104,19 @@ function demandAllHeld(result: LoadResult, conns: number): LoadResult {
 }
 
 async function suffer(target: Target, plan: LoadPlan, lastsMs = LASTS_MS): Promise<Suffered> {
-  const others = target.startLoad(OTHERS)
-  await others.begun
-  const beforeKb = target.memoryKb()
-  const bad = target.startLoad({ ...plan, ms: lastsMs })
-  const seenKb: number[] = [beforeKb]
-  let openAt = 0
-  void bad.begun.then(() => (openAt = seenKb.length))
-  try {
+  const { done, added } = await besideOthers(target, async () => {
+    const beforeKb = target.memoryKb()
+    const bad = target.startLoad({ ...plan, ms: lastsMs })
+    const seenKb: number[] = [beforeKb]
+    let openAt = 0
+    void bad.begun.then(() => (openAt = seenKb.length))
     for (let result; result === undefined; seenKb.push(target.memoryKb())) {
       result = await Promise.race([bad.result, sleep(LOOK_EVERY_MS)])
     }
-  } finally {
-    // Whatever became of the bad: streams that go on would be in the way of the next that is measured.
-    await others.stop()
-  }
-  const { added } = demandNoError(await others.result)
-  const { bytes, seconds } = demandAllHeld(await bad.result, plan.conns)
+    return { result: await bad.result, beforeKb, seenKb, openAt }
+  })
+  const { result, ...seen } = done
+  const { bytes, seconds } = demandAllHeld(result, plan.conns)
   const mbPerSecond = bytes / seconds / BYTES_PER_MB
-  return { othersP99Ms: toMs(added.p99), mbPerSecond, beforeKb, seenKb, openAt }
+  return { othersP99Ms: toMs(added.p99), mbPerSecond, ...seen }
 }

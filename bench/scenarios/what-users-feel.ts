@@ -1,5 +1,6 @@
 import type { LoadResult } from '../rig/load.ts'
 import { demandNoError, type Target } from '../rig/stage.ts'
+import { besideOthers } from './others.ts'
 import { ENDLESS, type Scenario, sleep, toMs } from './scenario.ts'
 
 /**
@@ -104,17 +105,9 @@ export const largeBodies = (rounds: number): Scenario => ({
   rounds,
   metrics: ['bodyMaxMs', 'bodiesPerSecond'],
   async run(target) {
-    const others = target.startLoad({ mode: 'stream', conns: 200, events: ENDLESS, pace: 50 })
-    await others.begun
-    const bodies = target.startLoad({ mode: 'json', conns: 1, body: LARGE_BODY_BYTES, ms: 2000 })
-    try {
-      await bodies.result
-    } finally {
-      // Whatever became of the bodies: streams that go on would be in the way of the next that is measured.
-      await others.stop()
-    }
-    const { added } = demandNoError(await others.result)
-    const { latency } = demandNoError(await bodies.result)
+    const plan = { mode: 'json', conns: 1, body: LARGE_BODY_BYTES, ms: 2000 } as const
+    const { done, added } = await besideOthers(target, () => target.startLoad(plan).result)
+    const { latency } = demandNoError(done)
     if (latency.mean === undefined) throw new Error('no body was answered')
     // Of those that were answered to the end, which may be two: not how many ended within the time.
     return { bodyMaxMs: toMs(added.max), bodiesPerSecond: US_PER_SECOND / latency.mean }

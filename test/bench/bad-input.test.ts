@@ -5,7 +5,8 @@ import { parse } from 'yaml'
 
 import type { LoadPlan, LoadResult } from '../../bench/rig/load.ts'
 import type { Target } from '../../bench/rig/stage.ts'
-import { badInput, OTHERS, SILENT } from '../../bench/scenarios/bad-input.ts'
+import { badInput, SILENT } from '../../bench/scenarios/bad-input.ts'
+import { OTHERS } from '../../bench/scenarios/others.ts'
 import { largeBodies } from '../../bench/scenarios/what-users-feel.ts'
 import { fakeTarget } from '../helpers/bench.ts'
 
