@@ -47,6 +47,8 @@ const main: Calls<MainCalls> = createCalls<ThreadCalls, MainCalls>(setup.calls, 
     process.exit(0)
   },
 })
+// What is told goes out when its turn ends, and the thread may end before.
+process.on('exit', () => main.flush())
 const counters = openSharedCounters(setup.memory, { thread, threads, perKind: COUNTERS_PER_KIND })
 const services = createServices(config, {
   destination: await openLogDestination({

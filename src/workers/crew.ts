@@ -85,7 +85,10 @@ export function startCrew(options: CrewOptions): Crew {
 
   function start(thread: number): Member {
     const { port1, port2 } = new MessageChannel()
-    const served = serveLedger(options.ledger)
+    const served = serveLedger(options.ledger, {
+      onUnsettled: (err, requestId) =>
+        logger.error({ err, worker: thread, requestId }, 'not in the ledger'),
+    })
     const calls: Calls<ThreadCalls> = createCalls<MainCalls, ThreadCalls>(port1, {
       ...served.handlers,
       exposition,

@@ -132,7 +132,8 @@ export function createRemoteLedger(calls: Calls<LedgerCalls>): ServingLedger {
     grow: (id, wantedMicros) => orUnavailable(calls.ask('grow', { id, wantedMicros })),
     async settle(entry) {
       running.take(entry.id)
-      await orUnavailable(calls.ask('settle', entry))
+      // Nobody waits for it, and there is nothing to decide: an answer would wake both threads for nothing.
+      calls.tell('settle', entry)
     },
     spent: (query) => orUnavailable(calls.ask('spent', query)),
     usage: (query) => orUnavailable(calls.ask('usage', query)),
@@ -159,7 +160,17 @@ interface Running {
   mayBeSent: boolean
 }
 
-export function serveLedger(ledger: ServingLedger, now: () => number = Date.now): ServedLedger {
+interface ServeLedgerOptions {
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+  /** An entry that the ledger has not taken, by the id of its request. */
+  readonly onUnsettled?: (error: unknown, requestId: string) => void
+}
+
+export function serveLedger(
+  ledger: ServingLedger,
+  { now = Date.now, onUnsettled }: ServeLedgerOptions = {},
+): ServedLedger {
   const running = new Map<string, Running>()
   /** By their numbers. The ledger knows caps by the list itself, so that it is the same with every request. */
   const knownCaps: (readonly BudgetCap[])[] = []
@@ -188,7 +199,7 @@ export function serveLedger(ledger: ServingLedger, now: () => number = Date.now)
       grow: ({ id, wantedMicros }) => ledger.grow(id, wantedMicros),
       settle(entry) {
         running.delete(entry.id)
-        return ledger.settle(entry)
+        return ledger.settle(entry).catch((error: unknown) => onUnsettled?.(error, entry.id))
       },
       progress(estimates) {
         for (const [id, estimate] of estimates) {

@@ -125,3 +125,14 @@ describe('caps that a thread sends', () => {
     expect(asked.map(({ caps: [cap] }) => cap)).toEqual(caps.map(([cap]) => cap))
   })
 })
+
+it('tells of an entry that the ledger has not taken', async () => {
+  const { ledger } = startRemote()
+  const error = new Error('the disk is gone')
+  const store: ServingLedger = { ...ledger, settle: () => Promise.reject(error) }
+  const onUnsettled = vi.fn<(error: unknown, requestId: string) => void>()
+  const { handlers } = serveLedger(store, { onUnsettled })
+  const reservation = makeReservation()
+  await handlers.settle(makeEntry(reservation, 7))
+  expect(onUnsettled).toHaveBeenCalledExactlyOnceWith(error, reservation.id)
+})

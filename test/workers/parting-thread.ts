@@ -5,6 +5,7 @@ import { createCalls } from '../../src/workers/calls.ts'
 /** Says something, and is gone. */
 const port: MessagePort = workerData
 const main = createCalls(port, {})
+process.on('exit', () => main.flush())
 main.tell('note', 'first')
 await Promise.resolve()
 main.tell('note', 'last')

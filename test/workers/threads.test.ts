@@ -2,10 +2,13 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { urlHost } from '../../src/http/url-host.ts'
+import { createSqliteLedgerStore } from '../../src/stores/sqlite-ledger/store.ts'
+import { createFolder } from '../helpers/folder.ts'
 import { TEST_CREDENTIAL, TEST_TOKEN } from '../helpers/gateway.ts'
+import { readEntries } from '../helpers/ledger.ts'
 import { startProcess } from '../helpers/process.ts'
 import { ADMIN_TOKEN, startThreads, THREADS, times, workersOf } from '../helpers/threads.ts'
 import { startUpstream } from '../helpers/upstream.ts'
@@ -68,12 +71,13 @@ describe('several workers', () => {
     expect(text).toContain('keystow_limit_store_ready 1\n')
   })
 
-  it('drain together, and end with 0', async () => {
+  it('drain together, and end with 0 and all of their entries', async () => {
     const upstream = await startUpstream((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"a":1}\n\n')
       setTimeout(() => response.end('data: [DONE]\n\n'), 500)
     })
-    const { keystow, call } = await startThreads(upstream.origin)
+    const folder = createFolder()
+    const { keystow, call } = await startThreads(upstream.origin, { DATA_DIR: folder })
     const streams = await times(16, () =>
       call('/v1/chat/completions', { method: 'POST', body: '{}' }),
     )
@@ -81,6 +85,16 @@ describe('several workers', () => {
     const bodies = await Promise.all(streams.map((stream) => stream.text()))
     expect(bodies.every((body) => body.endsWith('data: [DONE]\n\n'))).toBe(true)
     expect(await keystow.exited).toBe(0)
+
+    const ledger = createSqliteLedgerStore({
+      folder,
+      timeZone: 'UTC',
+      retentionDays: 1,
+      onNotice() {},
+    })
+    onTestFinished(() => ledger.close())
+    const entries = await readEntries({ ledger }, streams.length)
+    expect(new Set(entries.map(({ ending }) => ending))).toEqual(new Set(['completed']))
   })
 
   it('take up new settings together', async () => {
