@@ -66,8 +66,9 @@ export function createCalls<Local extends CallShapes, Remote extends CallShapes>
 
   function flush(): void {
     if (outgoing.length === 0) return
-    port.postMessage(outgoing)
+    const messages = outgoing
     outgoing = []
+    port.postMessage(messages)
   }
 
   async function answer(id: number, name: keyof Local, input: unknown): Promise<void> {

@@ -85,10 +85,9 @@ export function startCrew(options: CrewOptions): Crew {
 
   function start(thread: number): Member {
     const { port1, port2 } = new MessageChannel()
-    const served = serveLedger(options.ledger, {
-      onUnsettled: (err, requestId) =>
-        logger.error({ err, worker: thread, requestId }, 'not in the ledger'),
-    })
+    const served = serveLedger(options.ledger, (err, requestId) =>
+      logger.error({ err, worker: thread, requestId }, 'not in the ledger'),
+    )
     const calls: Calls<ThreadCalls> = createCalls<MainCalls, ThreadCalls>(port1, {
       ...served.handlers,
       exposition,

@@ -160,16 +160,12 @@ interface Running {
   mayBeSent: boolean
 }
 
-interface ServeLedgerOptions {
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
-  /** An entry that the ledger has not taken, by the id of its request. */
-  readonly onUnsettled?: (error: unknown, requestId: string) => void
-}
+/** An entry that the ledger has not taken, by the id of its request. */
+type OnUnsettled = (error: unknown, requestId: string) => void
 
 export function serveLedger(
   ledger: ServingLedger,
-  { now = Date.now, onUnsettled }: ServeLedgerOptions = {},
+  onUnsettled: OnUnsettled = () => {},
 ): ServedLedger {
   const running = new Map<string, Running>()
   /** By their numbers. The ledger knows caps by the list itself, so that it is the same with every request. */
@@ -199,7 +195,7 @@ export function serveLedger(
       grow: ({ id, wantedMicros }) => ledger.grow(id, wantedMicros),
       settle(entry) {
         running.delete(entry.id)
-        return ledger.settle(entry).catch((error: unknown) => onUnsettled?.(error, entry.id))
+        return ledger.settle(entry).catch((error: unknown) => onUnsettled(error, entry.id))
       },
       progress(estimates) {
         for (const [id, estimate] of estimates) {
@@ -214,7 +210,7 @@ export function serveLedger(
     async settleLost() {
       const lost = [...running.values()]
       running.clear()
-      await Promise.all(lost.map((request) => ledger.settle(endOf(request, now()))))
+      await Promise.all(lost.map((request) => ledger.settle(endOf(request, Date.now()))))
       return lost.length
     },
   }

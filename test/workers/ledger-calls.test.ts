@@ -131,7 +131,7 @@ it('tells of an entry that the ledger has not taken', async () => {
   const error = new Error('the disk is gone')
   const store: ServingLedger = { ...ledger, settle: () => Promise.reject(error) }
   const onUnsettled = vi.fn<(error: unknown, requestId: string) => void>()
-  const { handlers } = serveLedger(store, { onUnsettled })
+  const { handlers } = serveLedger(store, onUnsettled)
   const reservation = makeReservation()
   await handlers.settle(makeEntry(reservation, 7))
   expect(onUnsettled).toHaveBeenCalledExactlyOnceWith(error, reservation.id)
