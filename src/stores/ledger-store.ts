@@ -77,7 +77,8 @@ export interface LedgerStore {
    * Enters how a request ended, gives back what was reserved and charges what it cost. A second time changes
    * nothing. A request that was never opened, because it was refused, is entered alike; and one that is still being
    * opened is then not opened any more: its `open` rejects, and nothing is held for it. It is kept when this returns:
-   * the promise is that queries find it.
+   * the promise is that queries find it. Of a thread that serves, it is told to the main thread with the end of this
+   * turn, and kept there.
    */
   settle(entry: LedgerEntry): Promise<void>
   /** Puts what really was in the place of what was estimated; false when there is no such estimated entry. */
